@@ -1,0 +1,6 @@
+package eventlog
+
+// What tests of the format need.
+const HeadLen = headLen
+
+var Accept = accept

@@ -1,0 +1,64 @@
+package eventlog
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestVersionCountsTheMigrations(t *testing.T) {
+	if Version != len(migrations)+1 {
+		t.Fatalf("version %d with %d migrations", Version, len(migrations))
+	}
+}
+
+func TestMigrationsRunAsOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	l, err := Open(path, &Options{StoreID: "todos"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	columns := func() int64 {
+		t.Helper()
+		n, err := l.number("SELECT count(*) FROM pragma_table_info('events')")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	version := func() int64 {
+		t.Helper()
+		n, err := l.number("PRAGMA user_version")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := columns()
+	const add = "ALTER TABLE events ADD COLUMN extra TEXT"
+	err = l.migrate(1, []string{add, "ALTER TABLE nothing ADD COLUMN extra TEXT"})
+	if err == nil || !strings.Contains(err.Error(), "migrate from version 2 to 3") {
+		t.Fatal(err)
+	}
+	if columns() != before || version() != 1 {
+		t.Fatalf("half of it is left: %d columns of %d, version %d", columns(), before, version())
+	}
+	if err := l.migrate(1, []string{add, "ALTER TABLE events ADD COLUMN more TEXT"}); err != nil {
+		t.Fatal(err)
+	}
+	if columns() != before+2 || version() != 3 {
+		t.Fatalf("%d columns of %d, version %d", columns(), before+2, version())
+	}
+	if err := l.migrate(3, []string{"", "", "ALTER TABLE events ADD COLUMN last TEXT"}); err != nil {
+		t.Fatal(err)
+	}
+	if columns() != before+3 || version() != 4 {
+		t.Fatalf("%d columns of %d, version %d", columns(), before+3, version())
+	}
+	l.Close()
+	_, err = Open(path, &Options{StoreID: "todos"})
+	if fe, ok := err.(*FormatError); !ok || fe.Version != 4 {
+		t.Fatalf("Open of a newer file = %v", err)
+	}
+}

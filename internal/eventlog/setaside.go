@@ -1,0 +1,118 @@
+package eventlog
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/livestore-go/livestore/event"
+	"github.com/livestore-go/livestore/internal/sqlite"
+)
+
+// SetAside is a commit that no longer applied: kept, out of the way, until the app retries or drops it.
+type SetAside struct {
+	ID     event.CommitID
+	Events []event.Client // all of the commit that is not confirmed, at least one; their numbers mean nothing any more
+	Err    string         // why it did not apply
+	At     time.Time      // when that was, by the caller's clock; zero when not known
+}
+
+// PutSetAside keeps a commit that no longer applies. Its events must not be in the log.
+func (l *Log) PutSetAside(s SetAside) error {
+	if err := l.writable(); err != nil {
+		return err
+	}
+	if s.ID.IsZero() || len(s.Events) == 0 {
+		return fmt.Errorf("eventlog: commit %s can not be set aside: it needs an identity and events", s.ID)
+	}
+	for i := range s.Events {
+		e := &s.Events[i]
+		if e.ID.Commit != s.ID || e.Name == "" || len(e.Args) == 0 {
+			return fmt.Errorf("eventlog: commit %s can not be set aside: event %d (%s) is %s", s.ID, i, e.Name, e.ID)
+		}
+		if err := checkID(e.ID); err != nil {
+			return err
+		}
+	}
+	in, err := l.Committed(s.ID)
+	if err != nil {
+		return err
+	}
+	for i := range in { // the backend may have confirmed others of the commit: those stay
+		if slices.ContainsFunc(s.Events, func(e event.Client) bool { return e.ID == in[i].ID }) {
+			return &IdentityError{ID: in[i].ID, At: in[i].Num}
+		}
+	}
+	journal, err := l.intern(s.ID.Journal)
+	if err != nil {
+		return l.fail("set aside in", err)
+	}
+	var at any
+	if !s.At.IsZero() {
+		at = s.At.UTC().Format(time.RFC3339Nano)
+	}
+	if err := l.exec("set aside in", l.st.addAside, journal, int64(s.ID.Ordinal), s.Err, at); err != nil {
+		return err
+	}
+	for i := range s.Events {
+		args, err := l.bind(nil, &s.Events[i])
+		if err == nil {
+			err = l.st.addAsideEvent.Exec(args)
+		}
+		if err != nil {
+			return l.fail("set aside in", err)
+		}
+		delete(l.open.deleted, s.Events[i].ID)
+	}
+	return nil
+}
+
+// DeleteSetAside forgets a commit that was set aside: it was retried, or the app dropped it. It returns whether there was one.
+func (l *Log) DeleteSetAside(id event.CommitID) (bool, error) {
+	if err := l.writable(); err != nil {
+		return false, err
+	}
+	row, ok := l.journals.known[id.Journal]
+	if !ok {
+		return false, nil
+	}
+	key := []any{row.id, int64(id.Ordinal)}
+	found := false
+	if err := query(l.st.hasAside, key, func(*sqlite.Rows) { found = true }); err != nil {
+		return false, l.fail("read", err)
+	}
+	if !found {
+		return false, nil
+	}
+	return true, l.exec("drop a set-aside commit from", l.st.deleteAside, key...)
+}
+
+// ListSetAside returns all commits that are set aside, in the order they were.
+func (l *Log) ListSetAside() ([]SetAside, error) {
+	if l.broken != nil {
+		return nil, l.broken
+	}
+	var all []SetAside
+	var rows []int64
+	var bad error
+	err := query(l.st.asides, nil, func(r *sqlite.Rows) {
+		s := SetAside{ID: event.CommitID{Journal: l.journals.name(r.Int64(0)), Ordinal: uint64(r.Int64(1))}, Err: r.Text(2)}
+		if !r.IsNull(3) {
+			var err error
+			if s.At, err = time.Parse(time.RFC3339Nano, r.Text(3)); err != nil {
+				bad = fmt.Errorf("the time of set-aside commit %s: %w", s.ID, err)
+			}
+		}
+		rows = append(rows, r.Int64(0))
+		all = append(all, s)
+	})
+	for i := 0; i < len(all) && err == nil; i++ {
+		err = query(l.st.asideEvents, []any{rows[i], int64(all[i].ID.Ordinal)}, func(r *sqlite.Rows) {
+			all[i].Events = append(all[i].Events, l.scan(r))
+		})
+	}
+	if err == nil {
+		err = bad
+	}
+	return all, l.wrap("read", err)
+}

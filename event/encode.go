@@ -33,7 +33,7 @@ func validate(d *Definition, args any) error {
 	if !ok && d.pointer && reflect.TypeOf(args) == d.args {
 		p := reflect.New(d.args)
 		p.Elem().Set(reflect.ValueOf(args))
-		v, ok = p.Interface().(validator)
+		v, ok = reflect.TypeAssert[validator](p)
 	}
 	if !ok {
 		return nil

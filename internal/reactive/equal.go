@@ -17,7 +17,7 @@ func (d *Def) same(a any, aErr error, b any, bErr error) bool {
 // identity says little. Cycles read from different ends count as one.
 func sameError(a, b error) bool {
 	if a == nil || b == nil {
-		return a == b
+		return errors.Is(a, b)
 	}
 	if _, ok := errors.AsType[*CycleError](a); ok {
 		_, ok = errors.AsType[*CycleError](b)

@@ -3,6 +3,7 @@ package reactive
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -30,12 +31,10 @@ type oracle struct {
 }
 
 func (o *oracle) eval(i int, path []int) (int, error) {
-	for _, p := range path {
-		if p == i {
-			return 0, errCycle
-		}
+	if slices.Contains(path, i) {
+		return 0, errCycle
 	}
-	path = append(path[:len(path):len(path)], i)
+	path = append(slices.Clip(path), i)
 	r := o.rules[i]
 	used := r.even
 	if o.src[r.pick]%2 != 0 {

@@ -1,0 +1,60 @@
+// Package state describes what an app derives from its events: tables, client documents, the queries and writes on them,
+// and the schema that holds them together with one materializer per event.
+//
+// A table is a Go struct. Its exported fields are the columns, and the address of a field of [Table.Row] names a column in a
+// query, so the compiler checks both the column and the type of the value it is compared with:
+//
+//	type Todo struct {
+//		ID        string     `db:"id,primarykey"`
+//		Text      string     `db:"text"`
+//		Completed bool       `db:"completed,default:false"`
+//		DeletedAt *time.Time `db:"deletedAt"`
+//	}
+//
+//	var todos = state.NewTable[Todo]("todos", state.Index("completed"))
+//
+//	open := todos.Where(state.Eq(&todos.Row.Completed, false)).OrderBy(state.Asc(&todos.Row.Text))
+//
+// Reads are values: they are built once, may be shared by goroutines and stores, and carry their error until they are run.
+// A read gives one Go value, so it is a [Query] of that type: rows, one row, a number, a column, or what [Map] makes of them.
+// Writes ([Write]) run inside materializers only.
+//
+// # Columns
+//
+// The tag is db:"name,option,…". Without a name the column is named like the field; db:"-" leaves the field out. Embedded structs
+// are flattened. Unexported fields are left out. A field that is a pointer is nullable, any other is NOT NULL.
+//
+//	Go type                              column                     options that change it
+//	bool                                 INTEGER, 0 or 1            text ("true", "false")
+//	int, int8 … uint64                   INTEGER, up to 2^63-1      text (decimal; the whole of uint64)
+//	float32, float64                     REAL, no NaN
+//	string                               TEXT, valid UTF-8          blob
+//	[]byte                               BLOB                       text
+//	time.Time                            TEXT, as JavaScript's      datetime (the default), datetimeinteger (Unix milliseconds),
+//	                                     toISOString                text (RFC 3339, nanoseconds and zone kept)
+//	encoding.TextMarshaler               TEXT                       integer, real, blob (the underlying Go kind)
+//	jsontext.Value, json.RawMessage      TEXT, JSON                 blob (not checked)
+//	anything                             TEXT, JSON (option json)
+//
+// Named types follow their underlying type. Times are kept in UTC and cut to milliseconds. The other options:
+//
+//	primarykey      the primary key; on several fields a composite one, in the order of the fields
+//	unique          no two rows with the same value
+//	nullable        NULL allowed on a field that is no pointer: NULL reads as the zero value; a nil slice, map or interface is
+//	                written as NULL, every other value as it is
+//	default:VALUE   what a row gets when [Omit] leaves the column out of an insert; a literal of the column's type.
+//	                In single quotes it may hold commas: default:'a, b'
+//
+// Refused, because state has to be the same on every client: autoincrement (its counters do not roll back) and defaults that
+// are computed (CURRENT_TIMESTAMP, expressions).
+//
+// # NULL in conditions
+//
+// A nil pointer in [Eq] and [Ne] means IS NULL and IS NOT NULL, and in [In] and [NotIn] it adds that test. Apart from that
+// comparisons follow SQL: a NULL in the column makes them neither true nor false, so the row is not found, nor by [Not] of it.
+//
+// # What a synced event's materializer may see
+//
+// The same log has to give the same state everywhere. A materializer has no clock, no randomness and no way out ([Tx]); tables
+// derived from client-only events ([ClientOnly], documents) are out of reach for synced events.
+package state

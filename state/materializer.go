@@ -1,0 +1,124 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/livestore-go/livestore/event"
+)
+
+// On is the materializer of an event: f derives from it what changes in the state. It is a pure function of the event and of what it
+// reads through tx. When it returns an error nothing of the commit the event belongs to remains.
+func On[T any](def event.Def[T], f func(tx *Tx, args T) error) Part {
+	m := &materializer{def: def.Definition()}
+	switch {
+	case m.def == nil:
+		m.err = errors.New("On: the event definition is empty: make it with event.Synced or event.ClientOnly")
+	case f == nil:
+		m.err = fmt.Errorf("event %s: the materializer is nil: for an event that changes no state use NoState", m.def.Name())
+	default:
+		m.run = func(tx *Tx, raw jsontext.Value) error {
+			args, err := def.Decode(raw)
+			if err != nil {
+				return err
+			}
+			return f(tx, args)
+		}
+	}
+	return m
+}
+
+// EventDef is any [event.Def].
+type EventDef interface{ Definition() *event.Definition }
+
+// NoState says that these events change no state. Their arguments are checked all the same.
+func NoState(defs ...EventDef) Part { return eventList{defs, true} }
+
+// Events says that these events exist: the schema is refused unless each has a materializer or is named by [NoState]. It is the
+// check that a package that declares many events has left none out.
+func Events(defs ...EventDef) Part { return eventList{defs, false} }
+
+type eventList struct {
+	defs    []EventDef
+	noState bool
+}
+
+func (l eventList) part(b *builder) {
+	name := "Events"
+	if l.noState {
+		name = "NoState"
+	}
+	for i, d := range l.defs {
+		if d == nil || d.Definition() == nil {
+			b.fail(fmt.Errorf("%s: event definition %d is empty: make it with event.Synced or event.ClientOnly", name, i+1))
+			continue
+		}
+		if !l.noState {
+			b.expected = append(b.expected, d.Definition())
+			continue
+		}
+		def := d.Definition()
+		b.materializer(&materializer{def: def, noState: true})
+	}
+}
+
+// materializer is what becomes of one event.
+type materializer struct {
+	def     *event.Definition
+	run     func(*Tx, jsontext.Value) error // nil for NoState
+	noState bool
+	err     error
+}
+
+func (m *materializer) part(b *builder) {
+	if m.err != nil {
+		b.fail(m.err)
+		return
+	}
+	b.materializer(m)
+}
+
+// PanicError is the error of a materializer that panicked. A panic costs the commit, not the process: an event in the log that panics
+// would otherwise end every start of the app.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.Value, e.Stack) }
+
+// Unwrap returns the value when it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// UnknownEventError says that an event is none of the schema's. What a store does about it says [Schema.UnknownEvents].
+type UnknownEventError struct {
+	Event string // name of the event
+	Num   event.SeqNum
+}
+
+func (e *UnknownEventError) Error() string {
+	return fmt.Sprintf("event %s %s is none of this schema's: it comes from another version of the app; update this one, "+
+		"or add its definition", e.Event, e.Num)
+}
+
+// Materialize derives from e what it changes, on db. It is neither atomic nor undone here: the caller keeps a savepoint, and names
+// the event in the error. For an event that is none of the schema's nothing is done and the error is an *[UnknownEventError];
+// arguments that are not what the definition says are an *[event.ArgsError]; a panic is a *[PanicError].
+func (s *Schema) Materialize(db DB, e event.Client) (err error) {
+	m, ok := s.materializers[e.Name]
+	if !ok {
+		return &UnknownEventError{Event: e.Name, Num: e.Num}
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = &PanicError{Value: p, Stack: debug.Stack()}
+		}
+	}()
+	return m.run(NewTx(db, e), e.Args)
+}

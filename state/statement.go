@@ -1,0 +1,75 @@
+package state
+
+// Statement is one SQL statement with the values of its parameters. Args holds nil, int64, float64, string and []byte only.
+// It may be shared: callers do not change Args.
+type Statement struct {
+	SQL  string
+	Args []any
+}
+
+// Rows is the result of a statement, read row by row. Columns count from 0. A value asked for in another type than it has is
+// converted as SQLite converts it. Bytes returns a copy.
+type Rows interface {
+	Next() bool
+	Err() error
+	Columns() []string
+	IsNull(i int) bool
+	Int64(i int) int64
+	Float64(i int) float64
+	Text(i int) string
+	Bytes(i int) []byte
+}
+
+// DB is the connection a [Tx] runs on.
+type DB interface {
+	// Exec runs a write.
+	Exec(Statement) error
+	// Query runs a read and calls the function once with its result, which is gone afterwards.
+	Query(Statement, func(Rows) error) error
+}
+
+// maxArgs is the number of parameters SQLite allows in a statement, unless it is built otherwise.
+const maxArgs = 32766
+
+// SessionID stands for the id of the session that runs a query or commits a draft: as the id of a client document, and as
+// an argument of any read. It is replaced when the query is bound and when the draft is encoded. In a materializer it is the session
+// that committed the event.
+const SessionID = "@livestore/session-id"
+
+// bound is the built form of a read: its statement, or why there is none.
+type bound struct {
+	stmt    Statement
+	session bool // an argument is SessionID
+	err     error
+}
+
+func newBound(sql string, args []any, err error) bound {
+	b := bound{stmt: Statement{SQL: sql, Args: args}, err: err}
+	if err == nil && len(args) > maxArgs {
+		b.err = &TooManyArgsError{Count: len(args)}
+	}
+	for _, a := range args {
+		if s, ok := a.(string); ok && s == SessionID {
+			b.session = true
+		}
+	}
+	return b
+}
+
+// statement puts the session in. Without one the statement is the same for everyone and shared.
+func (b *bound) statement(sessionID string) (Statement, error) {
+	if b.err != nil {
+		return Statement{}, b.err
+	}
+	if !b.session {
+		return b.stmt, nil
+	}
+	args := make([]any, len(b.stmt.Args))
+	for i, a := range b.stmt.Args {
+		if s, ok := a.(string); ok && s == SessionID {
+			a = sessionID
+		}
+		args[i] = a
+	}
+	return Statement{SQL: b.stmt.SQL, Args: args}, nil
+}

@@ -1,0 +1,58 @@
+package materialize
+
+import (
+	"context"
+	"iter"
+
+	"github.com/livestore-go/livestore/event"
+)
+
+// CatchUp applies what the log has after the engine's head. read iterates the log after a position. Of the first skip events no undo
+// entries are kept: they would be trimmed at the end. progress, when not nil, is told how many events were applied, every
+// thousand of them, and once more at the end. It ends early, with the error of ctx, when that is done.
+func CatchUp(
+	ctx context.Context, e *Engine, read func(after event.SeqNum, limit int) iter.Seq2[event.Client, error], skip int, progress func(done int),
+) error {
+	defer func(was bool) { e.noUndo = was }(e.noUndo)
+	none := e.noUndo
+	done := 0
+	for ev, err := range read(e.head.Num, 0) {
+		if err != nil {
+			return err
+		}
+		e.noUndo = none || done < skip
+		if err := e.Apply([]event.Client{ev}); err != nil {
+			return err
+		}
+		if done++; done%1000 == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if progress != nil {
+				progress(done)
+			}
+		}
+	}
+	if progress != nil && done%1000 != 0 {
+		progress(done)
+	}
+	return nil
+}
+
+// Retreat undoes events until the engine stands at one of the log: those that the log has not, or has no more. at gives the event of the
+// log at a position. The error is [ErrUndoMissing] when undo entries do not reach back that far.
+func Retreat(e *Engine, at func(event.SeqNum) (event.Client, bool, error)) error {
+	for e.head != (Head{}) {
+		ev, ok, err := at(e.head.Num)
+		if err != nil {
+			return err
+		}
+		if ok && e.head == (Head{Num: ev.Num, ID: ev.ID}) {
+			return nil
+		}
+		if err := e.UndoLast(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

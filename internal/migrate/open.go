@@ -1,0 +1,233 @@
+// Package migrate brings the state of a leader to its eventlog when a store opens: it takes the state file of the schema when there is
+// one that can be brought to the log, by undoing and applying, and else rebuilds state beside it and swaps it in.
+//
+// Nothing here writes to the eventlog. State is only ever derived.
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"log/slog"
+	"path/filepath"
+	"strings"
+
+	"github.com/livestore-go/livestore/event"
+	"github.com/livestore-go/livestore/internal/eventlog"
+	"github.com/livestore-go/livestore/internal/journal"
+	"github.com/livestore-go/livestore/internal/materialize"
+	"github.com/livestore-go/livestore/internal/sqlite"
+	"github.com/livestore-go/livestore/state"
+)
+
+// How the files of a state are named: state-HASH.db for the schema with that hash, and while it is built state-HASH.db.building.
+const (
+	prefix   = "state-"
+	ext      = ".db"
+	building = ".building"
+)
+
+// State is where the state of one store lies and what it is derived from.
+type State struct {
+	FS     journal.FS // the directory, for names
+	Dir    string     // the same directory, for SQLite
+	VFS    string     // SQLite's file system; empty for the operating system's
+	Log    *eventlog.Log
+	Schema *state.Schema
+	Logger *slog.Logger
+	Synced bool                                // there is a sync provider: events may have to be undone
+	OnBoot func(stage string, done, total int) // told by Open how far it is; may be nil
+}
+
+// Open returns the state at the head of the log. It ends early, with the error of ctx, when that is done.
+func (s *State) Open(ctx context.Context) (*materialize.Engine, error) {
+	engine, err := s.reuse(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			s.Logger.Warn("state is rebuilt from the eventlog", "file", s.path(), "why", err)
+		}
+		head, _ := s.Log.Head()
+		if engine, err = s.rebuild(ctx, head, s.OnBoot); err != nil {
+			return nil, fmt.Errorf("%w; the eventlog and any state before are as they were: "+
+				"open the store with the version of the app before, or mend the materializer", err)
+		}
+	}
+	s.clean()
+	return engine, nil
+}
+
+func (s *State) name() string { return prefix + s.Schema.Hash()[:min(16, len(s.Schema.Hash()))] + ext }
+
+func (s *State) path() string { return filepath.Join(s.Dir, s.name()) }
+
+// reuse opens the state file and brings it to the log. Any error means that it has to be rebuilt.
+func (s *State) reuse(ctx context.Context) (_ *materialize.Engine, err error) {
+	f, err := s.FS.Open(s.name())
+	if err != nil {
+		return nil, err
+	}
+	f.Close()
+	conn, err := sqlite.Open(s.path(), &sqlite.Options{VFS: s.VFS})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			conn.Close()
+		}
+	}()
+	engine, err := materialize.Open(conn, s.Schema, true)
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.Begin(); err != nil {
+		return nil, err
+	}
+	if err := materialize.Retreat(engine, s.Log.At); err != nil {
+		return nil, err
+	}
+	engine.KeepUndo(s.Synced)
+	if err := materialize.CatchUp(ctx, engine, s.Log.Read, 0, s.progress("apply", s.OnBoot)); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(engine.TrimUndo(), engine.StoreHead()); err != nil {
+		return nil, err
+	}
+	return engine, conn.Commit()
+}
+
+func (s *State) progress(stage string, tell func(stage string, done, total int)) func(done int) {
+	if tell == nil {
+		return nil
+	}
+	total := int(s.Log.Count())
+	return func(done int) { tell(stage, done, total) }
+}
+
+// Rebuild derives state anew from the log, up to a position, beside whatever is there, and swaps it in when it is complete.
+func (s *State) Rebuild(upTo event.SeqNum) (*materialize.Engine, error) {
+	return s.rebuild(context.Background(), upTo, nil)
+}
+
+func (s *State) rebuild(
+	ctx context.Context, upTo event.SeqNum, tell func(stage string, done, total int),
+) (*materialize.Engine, error) {
+	if err := s.build(ctx, upTo, tell); err != nil {
+		return nil, fmt.Errorf("rebuild state %s: %w", s.path(), err)
+	}
+	conn, err := sqlite.Open(s.path(), &sqlite.Options{VFS: s.VFS})
+	if err != nil {
+		return nil, fmt.Errorf("open rebuilt state: %w", err)
+	}
+	engine, err := materialize.Open(conn, s.Schema, true)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open rebuilt state %s: %w", s.path(), err), conn.Close())
+	}
+	return engine, nil
+}
+
+func (s *State) build(ctx context.Context, upTo event.SeqNum, tell func(stage string, done, total int)) (err error) {
+	beside := s.name() + building
+	for _, old := range []string{beside, beside + "-journal", beside + "-wal"} {
+		if err := s.remove(old); err != nil {
+			return err
+		}
+	}
+	// No journal and no fsync for each page: a file that is not complete is never looked at.
+	conn, err := sqlite.Open(filepath.Join(s.Dir, beside), &sqlite.Options{VFS: s.VFS, NoWAL: true, Sync: sqlite.Off})
+	if err != nil {
+		return err
+	}
+	err = s.fill(ctx, conn, upTo, tell)
+	if cerr := conn.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return errors.Join(err, s.remove(beside))
+	}
+	f, err := s.FS.Edit(beside)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	// Neither may the new file get the write-ahead log of the old one, nor the old one lose its own. So the old file goes first,
+	// for good.
+	for _, old := range []string{s.name(), s.name() + "-wal", s.name() + "-shm", s.name() + "-journal"} {
+		if err := s.remove(old); err != nil {
+			return err
+		}
+		if err := s.FS.SyncDir(); err != nil {
+			return err
+		}
+	}
+	if err := s.FS.Rename(beside, s.name()); err != nil {
+		return err
+	}
+	return s.FS.SyncDir()
+}
+
+func (s *State) fill(
+	ctx context.Context, conn *sqlite.Conn, upTo event.SeqNum, tell func(stage string, done, total int),
+) error {
+	if err := conn.Begin(); err != nil {
+		return err
+	}
+	engine, err := materialize.Create(conn, s.Schema, true)
+	if err != nil {
+		return err
+	}
+	read := func(after event.SeqNum, limit int) iter.Seq2[event.Client, error] {
+		return until(upTo, s.Log.Read(after, limit))
+	}
+	engine.KeepUndo(s.Synced)
+	skip := int(s.Log.Count()) - materialize.UndoCap
+	if err := materialize.CatchUp(ctx, engine, read, skip, s.progress("rebuild", tell)); err != nil {
+		return err
+	}
+	if err := errors.Join(engine.TrimUndo(), engine.StoreHead()); err != nil {
+		return err
+	}
+	return conn.Commit()
+}
+
+// until ends a sequence of events behind a position.
+func until(pos event.SeqNum, events iter.Seq2[event.Client, error]) iter.Seq2[event.Client, error] {
+	return func(yield func(event.Client, error) bool) {
+		for e, err := range events {
+			if (err == nil && e.Num.ComparePosition(pos) > 0) || !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+func (s *State) remove(name string) error {
+	if err := s.FS.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// clean removes the states of other schemas and what an interrupted rebuild left. They can be derived again at any time, so an error is
+// only worth a line.
+func (s *State) clean() {
+	names, err := s.FS.List()
+	if err != nil {
+		s.Logger.Warn("list state files", "dir", s.Dir, "err", err)
+		return
+	}
+	for _, n := range names {
+		if strings.HasPrefix(n, prefix) && !strings.HasPrefix(n, s.name()) || strings.HasSuffix(n, building) {
+			if err := s.remove(n); err != nil {
+				s.Logger.Warn("remove old state file", "file", filepath.Join(s.Dir, n), "err", err)
+			}
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/livestore-go/livestore/event"
 )
@@ -51,6 +52,7 @@ type Snapshot struct {
 	HeadID      event.ID         `json:"headId,omitzero"`
 	Generation  int64            `json:"generation"`
 	BackendHead event.SeqNum     `json:"backendHead"`
+	Epoch       string           `json:"epoch"` // of the cursor: a leader that starts anew counts anew
 	Cursor      uint64           `json:"cursor"`
 	State       []byte           `json:"state"`              // an SQLite database file
 	Taken       []event.CommitID `json:"taken,omitempty"`    // the high-water commit of each journal asked about
@@ -87,6 +89,7 @@ type PushReply struct {
 
 // PullRequest asks for what was published after Cursor.
 type PullRequest struct {
+	Epoch  string `json:"epoch"`
 	Cursor uint64 `json:"cursor"`
 }
 
@@ -113,6 +116,7 @@ type SetAside struct {
 	ID     event.CommitID `json:"id"`
 	Events []event.Client `json:"events"`
 	Err    string         `json:"err"`
+	At     time.Time      `json:"at,omitzero"` // when, by the leader's clock
 }
 
 // EventsRequest asks for up to Limit events after a position of the log.

@@ -1,0 +1,154 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/livestore-go/livestore/internal/eventlog"
+	"github.com/livestore-go/livestore/internal/journal"
+	"github.com/livestore-go/livestore/internal/leader"
+	"github.com/livestore-go/livestore/internal/migrate"
+	"github.com/livestore-go/livestore/internal/session"
+)
+
+// Files is where the files of one client of one store lie: eventlog, state and journals, all in one directory.
+type Files struct {
+	FS  journal.FS // the directory, for journals and names
+	Dir string     // the same directory, for SQLite
+	VFS string     // SQLite's file system; empty for the operating system's
+}
+
+// Boot opens log and state, and takes what earlier sessions left in their journals. It returns the leader, and the id of the client,
+// which newClientID makes when the directory is new. The caller sees to it that nobody else has the directory.
+func (f *Files) Boot(
+	ctx context.Context, r session.Request, newClientID func() string,
+) (_ *leader.Machine, clientID string, err error) {
+	log, err := eventlog.Open(filepath.Join(f.Dir, "eventlog.db"), &eventlog.Options{
+		StoreID: r.StoreID, VFS: f.VFS, NewClientID: newClientID,
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	files := &migrate.State{FS: f.FS, Dir: f.Dir, VFS: f.VFS, Log: log, Schema: r.Schema, Logger: r.Logger, OnBoot: r.OnBoot}
+	state, err := files.Open(ctx)
+	if err != nil {
+		return nil, "", errors.Join(err, log.Close())
+	}
+	m, err := leader.NewMachine(leader.Config{
+		StoreID: r.StoreID, Log: log, State: state, NewID: NewID, Logger: r.Logger, Rebuild: files.Rebuild, Now: time.Now,
+	})
+	if err != nil {
+		return nil, "", errors.Join(err, log.Close(), state.Conn().Close())
+	}
+	err = f.adopt(ctx, m)
+	if err == nil {
+		err = f.sweep()
+	}
+	if err != nil {
+		return nil, "", errors.Join(err, m.Close())
+	}
+	return m, log.Meta().ClientID, nil
+}
+
+// adoptStep is how many commits of a journal are taken in one transaction.
+const adoptStep = 1000
+
+// left is the journal of a session that is no more.
+type left struct {
+	name    string
+	header  journal.Header
+	records iter.Seq2[journal.Record, error]
+}
+
+// adopt takes what is in the journals of sessions that are no more, oldest session first, and deletes them.
+func (f *Files) adopt(ctx context.Context, m *leader.Machine) error {
+	names, err := journal.List(f.FS)
+	if err != nil {
+		return err
+	}
+	journals := make([]left, len(names))
+	for i, name := range names {
+		h, records, err := journal.Read(f.FS, name)
+		if err != nil {
+			return fmt.Errorf("journal %s holds commits that can not be read; move it out of the directory to open the store without them: %w",
+				filepath.Join(f.Dir, name), err)
+		}
+		journals[i] = left{name, h, records}
+	}
+	slices.SortStableFunc(journals, func(a, b left) int { return a.header.Created.Compare(b.header.Created) })
+	for _, j := range journals {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := f.take(m, j); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Adopt takes what is in the journal of one session that is no more, and deletes it.
+func (f *Files) Adopt(m *leader.Machine, id string) error {
+	name := id + journal.Ext
+	h, records, err := journal.Read(f.FS, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.take(m, left{name, h, records})
+}
+
+func (f *Files) take(m *leader.Machine, j left) error {
+	if err := j.adopt(m); err != nil {
+		return err
+	}
+	if err := f.FS.Remove(j.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	// The journal's high-water ordinal is needed for as long as the file can come back.
+	if err := f.FS.SyncDir(); err != nil {
+		return err
+	}
+	return m.Forget(j.header.Journal)
+}
+
+// sweep removes journals whose creation was cut short: they have never held a commit.
+func (f *Files) sweep() error {
+	names, err := f.FS.List()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, journal.Ext+journal.Unfinished) {
+			if err := f.FS.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (j *left) adopt(m *leader.Machine) error {
+	var step []journal.Record
+	for rec, err := range j.records {
+		if err != nil {
+			return fmt.Errorf("read journal %s: %w", j.name, err)
+		}
+		if step = append(step, rec); len(step) == adoptStep {
+			if err := m.Adopt(j.header, step); err != nil {
+				return err
+			}
+			step = step[:0]
+		}
+	}
+	return m.Adopt(j.header, step)
+}

@@ -1,0 +1,358 @@
+package leader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/livestore-go/livestore/event"
+	"github.com/livestore-go/livestore/internal/eventlog"
+	"github.com/livestore-go/livestore/internal/link"
+	"github.com/livestore-go/livestore/internal/materialize"
+	"github.com/livestore-go/livestore/internal/syncstate"
+	"github.com/livestore-go/livestore/state"
+)
+
+// Config is what a machine works on. The machine closes Log and State.
+type Config struct {
+	StoreID string
+	Log     *eventlog.Log
+	State   *materialize.Engine
+	Synced  bool          // there is a sync provider
+	MaxPush int           // how many events a push to the sync backend holds; 0 means 50
+	NewID   func() string // makes ids of sessions, and of the count of publishes
+	Now     func() time.Time
+	Logger  *slog.Logger
+
+	// Rebuild makes a state that stands at a position of the log, in place of State, which is closed by then: when a rebase goes
+	// further back than undo entries are kept. It returns the new state.
+	Rebuild func(upTo event.SeqNum) (*materialize.Engine, error)
+}
+
+// Machine is the step machine of a leader. But for what it published, it is not safe for concurrent use.
+type Machine struct {
+	cfg    Config
+	log    *eventlog.Log
+	state  *materialize.Engine // nil after a rebuild that failed; the next step tries it again
+	heads  syncstate.Heads
+	base   materialize.Head // the local head, with its identity
+	behind bool             // state did not follow the log's last transaction
+	feed   *feed
+	backend
+}
+
+// NewMachine returns a machine on a log and a state that stands at the head of the log.
+func NewMachine(cfg Config) (*Machine, error) {
+	if cfg.Rebuild == nil || cfg.NewID == nil {
+		return nil, fmt.Errorf("leader of store %s: Rebuild and NewID are required", cfg.StoreID)
+	}
+	m := &Machine{cfg: cfg, log: cfg.Log, state: cfg.State, feed: newFeed(cfg.NewID())}
+	m.state.KeepUndo(cfg.Synced)
+	head, id := m.log.Head()
+	m.base = materialize.Head{Num: head, ID: id}
+	meta := m.log.Meta()
+	m.heads = syncstate.Heads{Local: head, Upstream: meta.Upstream, Generation: meta.Generation}
+	m.backend.id = meta.BackendID
+	if m.state.Head() != m.base {
+		return nil, fmt.Errorf("leader of store %s: state stands at %s and the log at %s", cfg.StoreID, m.state.Head().Num, head)
+	}
+	return m, nil
+}
+
+// Heads returns where the leader stands.
+func (m *Machine) Heads() syncstate.Heads { return m.heads }
+
+// Close closes log and state.
+func (m *Machine) Close() error {
+	err := m.log.Close()
+	if m.state != nil {
+		err = errors.Join(err, m.state.Conn().Close())
+	}
+	return err
+}
+
+// step is one transaction of the leader: what it adds to log and state, and says when both are safe.
+type step struct {
+	m         *Machine
+	heads     syncstate.Heads
+	base      materialize.Head
+	published []link.Publish
+	unknown   []event.Client    // appended, and none of the schema's
+	taken     map[string]uint64 // journal → highest ordinal taken in this step
+}
+
+// errNothing ends a step that has done nothing: without writing, and so without an fsync.
+var errNothing = errors.New("leader: nothing to write")
+
+// transact runs f in a transaction of the log and one of the state. Either both keep what f did and the sessions hear of it, or
+// nothing happened.
+func (m *Machine) transact(f func(*step) error) error {
+	if err := m.catchUp(); err != nil {
+		return err
+	}
+	s := &step{m: m, heads: m.heads, base: m.base}
+	if err := m.begin(); err != nil {
+		return err
+	}
+	err := f(s)
+	if errors.Is(err, errNothing) {
+		return m.rollback()
+	}
+	for journal, ordinal := range s.taken {
+		if err == nil {
+			err = m.log.SetTaken(journal, ordinal)
+		}
+	}
+	if err == nil && s.heads.Generation != m.heads.Generation {
+		err = m.log.SetGeneration(s.heads.Generation)
+	}
+	if err == nil && s.heads.Upstream != m.heads.Upstream {
+		err = m.log.SetUpstream(s.heads.Upstream)
+		if err == nil {
+			err = m.state.ForgetUndo(s.heads.Upstream)
+		}
+	}
+	if err == nil {
+		err = errors.Join(m.state.TrimUndo(), m.state.StoreHead())
+	}
+	if err == nil {
+		err = m.log.Commit() // first the log: state can be brought to it, and not the other way round (R6)
+	}
+	if err != nil {
+		return errors.Join(err, m.rollback())
+	}
+	m.heads, m.base = s.heads, s.base
+	if err := m.state.Conn().Commit(); err != nil {
+		m.behind = true
+		m.cfg.Logger.Error("state did not follow the eventlog; it is brought to it at the next step", "store", m.cfg.StoreID, "err", err)
+		if err := m.resync(); err != nil {
+			m.cfg.Logger.Error("state can not be read", "store", m.cfg.StoreID, "err", err)
+		}
+	}
+	for i, p := range s.published {
+		p.BackendHead, p.Generation = m.heads.Upstream, m.heads.Generation
+		if n := len(p.Events); n > 0 && i < len(s.published)-1 && p.Events[n-1].Num.ComparePosition(p.BackendHead) < 0 {
+			p.BackendHead = p.Events[n-1].Num // a session is never told that the backend is ahead of what it has been given
+		}
+		m.feed.publish(p)
+	}
+	m.tell(s.unknown)
+	return nil
+}
+
+// tell says that events are none of the schema's, as its policy wants it.
+func (m *Machine) tell(unknown []event.Client) {
+	if m.state == nil {
+		return
+	}
+	policy := m.state.Schema().UnknownEvents()
+	for _, e := range unknown {
+		switch {
+		case policy.Callback != nil:
+			policy.Callback(e)
+		case policy.Mode == state.Warn:
+			m.cfg.Logger.Warn("the schema does not know an event; it is in the log and changes nothing until the app is updated",
+				"store", m.cfg.StoreID, "event", e.Name, "number", e.Num)
+		}
+	}
+}
+
+func (m *Machine) begin() error {
+	if err := m.log.Begin(); err != nil {
+		return fmt.Errorf("leader of store %s: begin eventlog: %w", m.cfg.StoreID, err)
+	}
+	if err := m.state.Conn().Begin(); err != nil {
+		return errors.Join(fmt.Errorf("leader of store %s: begin state: %w", m.cfg.StoreID, err), m.log.Rollback())
+	}
+	return nil
+}
+
+func (m *Machine) rollback() error {
+	return errors.Join(m.log.Rollback(), m.resync())
+}
+
+// resync takes back the open transaction of the state, if there still is one.
+func (m *Machine) resync() error {
+	if m.state == nil {
+		m.behind = true
+		return nil
+	}
+	err := errors.Join(m.state.Conn().Rollback(), m.state.Resync())
+	m.behind = m.behind || m.state.Head() != m.base // a rebuild in the middle of a rebase stays
+	return err
+}
+
+// catchUp brings state to the log.
+func (m *Machine) catchUp() error {
+	if !m.behind {
+		return nil
+	}
+	err := m.follow()
+	if errors.Is(err, materialize.ErrUndoMissing) {
+		err = m.closeState()
+	}
+	if err == nil && m.state == nil {
+		m.state, err = m.rebuild(m.base.Num)
+	}
+	if err != nil {
+		return fmt.Errorf("leader of store %s: bring state to the log: %w", m.cfg.StoreID, err)
+	}
+	m.behind = false
+	return nil
+}
+
+// follow undoes what the log has no more, when a rebase is what state did not follow, and applies what is new in it.
+func (m *Machine) follow() error {
+	if m.state == nil {
+		return nil
+	}
+	if err := m.state.Conn().Begin(); err != nil {
+		return err
+	}
+	err := materialize.Retreat(m.state, m.log.At)
+	if err == nil {
+		err = materialize.CatchUp(context.Background(), m.state, m.log.Read, 0, nil)
+	}
+	if err == nil {
+		err = m.state.ForgetUndo(m.heads.Upstream)
+	}
+	if err == nil {
+		err = errors.Join(m.state.TrimUndo(), m.state.StoreHead())
+	}
+	if err == nil {
+		err = m.state.Conn().Commit()
+	}
+	if err != nil {
+		return errors.Join(err, m.resync())
+	}
+	return nil
+}
+
+// rebuild makes a state at a position of the log.
+func (m *Machine) rebuild(upTo event.SeqNum) (*materialize.Engine, error) {
+	engine, err := m.cfg.Rebuild(upTo)
+	if err != nil {
+		return nil, err
+	}
+	engine.KeepUndo(m.cfg.Synced)
+	return engine, nil
+}
+
+// closeState lets go of the state, for another one to be put in its place: not every system swaps a file that is open.
+func (m *Machine) closeState() error {
+	old := m.state
+	m.state = nil
+	return old.Conn().Close()
+}
+
+// append logs a commit that state has applied.
+func (s *step) append(events []event.Client, heads syncstate.Heads) error {
+	if err := s.m.log.Append(events); err != nil {
+		return err
+	}
+	for i := range events {
+		if _, ok := s.m.state.Schema().Definition(events[i].Name); !ok {
+			s.unknown = append(s.unknown, events[i])
+		}
+	}
+	last := events[len(events)-1]
+	s.heads, s.base = heads, materialize.Head{Num: last.Num, ID: last.ID}
+	return nil
+}
+
+// Boot makes a snapshot for a session.
+func (m *Machine) Boot(r link.BootRequest) (link.Snapshot, error) {
+	if err := checkVersion(r.Version); err != nil {
+		return link.Snapshot{}, err
+	}
+	if err := m.catchUp(); err != nil {
+		return link.Snapshot{}, err
+	}
+	data, err := m.state.Conn().Serialize()
+	if err != nil {
+		return link.Snapshot{}, fmt.Errorf("leader of store %s: copy state: %w", m.cfg.StoreID, err)
+	}
+	snap := link.Snapshot{
+		Head: m.base.Num, HeadID: m.base.ID, Generation: m.heads.Generation, BackendHead: m.heads.Upstream,
+		Epoch: m.feed.epoch, Cursor: m.feed.at(), State: data,
+	}
+	if snap.SetAside, err = m.setAside(); err != nil {
+		return link.Snapshot{}, err
+	}
+	for _, ask := range r.Asks {
+		high := m.log.Taken(ask.Journal)
+		snap.Taken = append(snap.Taken, event.CommitID{Journal: ask.Journal, Ordinal: high})
+		for o := ask.From; o <= high; o++ {
+			events, err := m.log.Committed(event.CommitID{Journal: ask.Journal, Ordinal: o})
+			if err != nil {
+				return link.Snapshot{}, err
+			}
+			snap.Events = append(snap.Events, events...)
+		}
+	}
+	return snap, nil
+}
+
+func (m *Machine) setAside() ([]link.SetAside, error) {
+	entries, err := m.log.ListSetAside()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]link.SetAside, len(entries))
+	for i, e := range entries {
+		out[i] = link.SetAside{ID: e.ID, Events: e.Events, Err: e.Err, At: e.At}
+	}
+	return out, nil
+}
+
+// VersionError says that a session speaks another version of the link.
+type VersionError struct{ Got int }
+
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("the session speaks version %d of the link and this leader version %d: "+
+		"run the same version of the library in every process of the client", e.Got, link.Version)
+}
+
+func checkVersion(v int) error {
+	if v != link.Version {
+		return &VersionError{Got: v}
+	}
+	return nil
+}
+
+// maxEvents is how many events a reply to Events holds.
+const maxEvents = 1000
+
+// Events reads the eventlog.
+func (m *Machine) Events(r link.EventsRequest) (link.EventsReply, error) {
+	var reply link.EventsReply
+	for e, err := range m.log.Read(r.After, min(max(r.Limit, 1), maxEvents)) {
+		if err != nil {
+			return link.EventsReply{}, err
+		}
+		reply.Events = append(reply.Events, e)
+	}
+	return reply, nil
+}
+
+// Drop deletes a set-aside commit.
+func (m *Machine) Drop(r link.DropRequest) (link.DropReply, error) {
+	var reply link.DropReply
+	err := m.transact(func(s *step) (err error) {
+		reply.Found, err = m.log.DeleteSetAside(r.ID)
+		if err != nil {
+			return err
+		}
+		if !reply.Found {
+			return errNothing
+		}
+		s.published = append(s.published, link.Publish{Restored: []event.CommitID{r.ID}})
+		return nil
+	})
+	return reply, err
+}
+
+// SessionID returns the id of the session with a number, counted from 0: the same after every restart.
+func (m *Machine) SessionID(slot int) (string, error) { return m.log.SessionID(slot, m.cfg.NewID) }

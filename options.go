@@ -1,0 +1,74 @@
+package livestore
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+// Options says how to open a store.
+type Options struct {
+	// StoreID names the store: one eventlog per id. Required; letters, digits, _ and - of ASCII, at most 128.
+	StoreID string
+
+	// OnBoot is told how opening the store goes on: a stage in words, and how many of its total steps are done. It is called
+	// during Open only. Nil means nobody is told.
+	OnBoot func(stage string, done, total int)
+
+	// Seed fills a new store. Open calls it when the eventlog is empty, once even if several sessions of a client open at the
+	// same moment, and when it fails, Open fails with its error. Make it one commit: after a crash between two, the eventlog
+	// is not empty any more and Seed is not called again. Nil means the store starts empty.
+	Seed func(*Store) error
+
+	// MaxPending is how many events may wait for the leader to take them. A commit beyond it is a *[PendingFullError].
+	// 0 means 100,000.
+	MaxPending int
+
+	// Logger gets what nobody can be told by an error. Nil means [slog.Default].
+	Logger *slog.Logger
+}
+
+const defaultMaxPending = 100_000
+
+// filled returns a copy with defaults in place of zero values, or what is wrong.
+func (o *Options) filled() (Options, error) {
+	var f Options
+	if o != nil {
+		f = *o
+	}
+	if !validStoreID(f.StoreID) {
+		return f, &StoreIDError{StoreID: f.StoreID}
+	}
+	if f.MaxPending < 0 {
+		return f, fmt.Errorf("open store %s: MaxPending is %d: it is a number of events, 0 for %d", f.StoreID, f.MaxPending, defaultMaxPending)
+	}
+	if f.MaxPending == 0 {
+		f.MaxPending = defaultMaxPending
+	}
+	if f.Logger == nil {
+		f.Logger = slog.Default()
+	}
+	return f, nil
+}
+
+const maxStoreID = 128
+
+func validStoreID(id string) bool {
+	for _, c := range []byte(id) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return id != "" && len(id) <= maxStoreID
+}
+
+// StoreIDError says that a store id can not be used: it names files and goes into addresses.
+type StoreIDError struct{ StoreID string }
+
+func (e *StoreIDError) Error() string {
+	if e.StoreID == "" {
+		return "open store: there is no store id: set StoreID in Options"
+	}
+	return fmt.Sprintf("open store: %q is no store id: use letters, digits, _ and - of ASCII, at most %d", e.StoreID, maxStoreID)
+}

@@ -1,0 +1,175 @@
+package livestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/livestore-go/livestore/event"
+	"github.com/livestore-go/livestore/internal/materialize"
+	"github.com/livestore-go/livestore/internal/reactive"
+	"github.com/livestore-go/livestore/internal/session"
+	"github.com/livestore-go/livestore/state"
+)
+
+// ErrClosed says that the store was closed.
+var ErrClosed = session.ErrClosed
+
+// Store is an open store: one session of it. It may be used from any goroutine.
+type Store struct {
+	session  *session.Session
+	mode     string
+	dispatch dispatcher
+	status   fanout
+
+	committing atomic.Int64 // commits that wait for the session's lock or hold it
+	logger     *slog.Logger
+	closed     chan struct{} // closed when Close begins
+	once       sync.Once
+	result     error // of Close
+
+	// What follows is guarded by the session's lock, which view holds.
+	closing bool
+	reader  *session.Reader // inside view
+	graph   *reactive.Graph
+	signals map[any]signalValue // by signal, those that were set
+}
+
+// Open opens a store with a schema, through an adapter. It returns when the state is there to be read; ctx limits how long that
+// may take and has no meaning afterwards.
+func Open(ctx context.Context, schema *state.Schema, adapter Adapter, opts *Options) (*Store, error) {
+	o, err := opts.filled()
+	switch {
+	case err != nil:
+		return nil, err
+	case schema == nil:
+		return nil, fmt.Errorf("open store %s: the schema is nil: make one with state.NewSchema", o.StoreID)
+	case adapter == nil || reflect.ValueOf(adapter).Kind() == reflect.Pointer && reflect.ValueOf(adapter).IsNil():
+		return nil, fmt.Errorf("open store %s: the adapter is nil: use one of the packages below adapter", o.StoreID)
+	}
+	in, err := adapter.Open(ctx, session.Request{
+		StoreID: o.StoreID, Schema: schema, MaxPending: o.MaxPending, Logger: o.Logger, OnBoot: o.OnBoot,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open store %s: %w", o.StoreID, err)
+	}
+	s := &Store{
+		session: in, mode: adapter.StorageMode(), logger: o.Logger, closed: make(chan struct{}),
+		graph: reactive.New(0), signals: make(map[any]signalValue),
+	}
+	s.dispatch.init()
+	in.OnChange(s.changed)
+	in.OnStatus(s.status.wake)
+	if err := s.seed(ctx, adapter, o.Seed); err != nil {
+		return nil, errors.Join(fmt.Errorf("seed store %s: %w", o.StoreID, err), s.Close())
+	}
+	return s, nil
+}
+
+// changed marks what depends on tables that changed and wakes who watches it. It runs under the session's lock.
+func (s *Store) changed(tables []string, all bool) {
+	if s.closing {
+		return
+	}
+	if all {
+		s.graph.InvalidateAll()
+		return
+	}
+	for _, name := range tables {
+		s.graph.Invalidate(table(name))
+	}
+}
+
+// view calls f under the session's lock, with s.reader set.
+func (s *Store) view(f func() error) error {
+	return s.session.View(func(r *session.Reader) error {
+		if s.closing {
+			return ErrClosed
+		}
+		s.reader = r
+		defer func() { s.reader = nil }()
+		return f()
+	})
+}
+
+// StoreID returns the id of the store.
+func (s *Store) StoreID() string { return s.session.StoreID() }
+
+// ClientID returns the id of the client: one installation sharing local data.
+func (s *Store) ClientID() string { return s.session.ClientID() }
+
+// SessionID returns the id of the session: one running instance of the client, with a stable id.
+func (s *Store) SessionID() string { return s.session.SessionID() }
+
+// StorageMode says where the store is kept: "memory", which ends with the last session, or "local", files of one process.
+func (s *Store) StorageMode() string { return s.mode }
+
+// closeLimit is how long Close waits for the leader.
+const closeLimit = 10 * time.Second
+
+// Close closes the store: [Store.Shutdown] with a limit of ten seconds. Only the first call does anything; every call returns
+// its result when it is over.
+func (s *Store) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+	defer cancel()
+	return s.Shutdown(ctx)
+}
+
+// Shutdown closes the store. Commits and reads are refused from now on, Watch loops end with [ErrClosed], no callback of
+// [Subscribe] starts any more; one that runs is not waited for, as it may be the one that closes. Then Shutdown waits until the
+// leader has taken what was committed, at most until ctx is done. On a durable adapter, what the leader has not taken
+// by then is not lost: it is taken when the store is opened again.
+func (s *Store) Shutdown(ctx context.Context) error {
+	s.once.Do(func() {
+		_ = s.view(func() error {
+			s.closing = true
+			s.graph, s.signals = nil, nil
+			return nil
+		})
+		close(s.closed)
+		s.dispatch.close()
+		s.result = s.session.Close(ctx)
+	})
+	return s.result
+}
+
+// Commit admits drafts as one commit, in their order: all or nothing. When it returns, they are in the state, and on a
+// durable adapter they survive the end of the process. When it returns an error nothing happened and the store goes
+// on: wrong arguments are an *[event.ArgsError], an event that is not in the schema is an *[UnknownEventError], a materializer
+// that fails is a *[MaterializeError], too many pending events are a *[PendingFullError], no draft is [ErrEmptyCommit], a closed store is
+// [ErrClosed].
+func (s *Store) Commit(ctx context.Context, drafts ...event.Draft) (*Receipt, error) {
+	select {
+	case <-s.closed:
+		return nil, ErrClosed
+	default:
+	}
+	s.committing.Add(1)
+	defer s.committing.Add(-1)
+	c, err := s.session.Commit(ctx, drafts)
+	if err != nil {
+		return nil, err
+	}
+	return &Receipt{c}, nil
+}
+
+// ErrEmptyCommit says that a commit has no event.
+var ErrEmptyCommit = session.ErrEmpty
+
+type (
+	// PendingFullError says that Max events, of which there are Pending, wait for the leader already. Nothing was committed.
+	PendingFullError = session.PendingFullError
+	// UnknownEventError says that Event, the name of a committed event, is not in the schema. Nothing was committed.
+	UnknownEventError = session.UnknownEventError
+	// MaterializeError says that the event Event, numbered Num, does not apply to the state: Err is what its materializer returned, and
+	// wraps the error of SQLite. Nothing of its commit happened.
+	MaterializeError = materialize.Error
+	// ScopeError says that a materializer of a synced event reads or writes Table, which client-only events write, or the other way
+	// round: other clients would derive another state. Nothing of its commit happened.
+	ScopeError = materialize.ScopeError
+)

@@ -2,7 +2,6 @@ package eventlog
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"strconv"
 
@@ -192,19 +191,7 @@ func (l *Log) Taken(journal string) uint64 {
 	return 0
 }
 
-// AllTaken returns the highest ordinal taken of every journal that was not forgotten.
-func (l *Log) AllTaken() map[string]uint64 {
-	all := maps.Collect(func(yield func(string, uint64) bool) {
-		for name, row := range l.journals.known {
-			if !row.gone && row.taken > 0 && !yield(name, row.taken) {
-				return
-			}
-		}
-	})
-	return all
-}
-
-// ForgetJournal takes a journal out of [Log.AllTaken], once its file has been removed.
+// ForgetJournal notes that the file of a journal has been removed.
 func (l *Log) ForgetJournal(journal string) error {
 	if err := l.writable(); err != nil {
 		return err

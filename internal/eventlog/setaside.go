@@ -2,7 +2,6 @@ package eventlog
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/livestore-go/livestore/event"
@@ -12,7 +11,7 @@ import (
 // SetAside is a commit that no longer applied: kept, out of the way, until the app retries or drops it.
 type SetAside struct {
 	ID     event.CommitID
-	Events []event.Client // all of the commit that is not confirmed, at least one; their numbers mean nothing any more
+	Events []event.Client // all of the commit, at least one; their numbers mean nothing any more
 	Err    string         // why it did not apply
 	At     time.Time      // when that was, by the caller's clock; zero when not known
 }
@@ -34,14 +33,10 @@ func (l *Log) PutSetAside(s SetAside) error {
 			return err
 		}
 	}
-	in, err := l.Committed(s.ID)
-	if err != nil {
+	if in, err := l.Committed(s.ID); err != nil {
 		return err
-	}
-	for i := range in { // the backend may have confirmed others of the commit: those stay
-		if slices.ContainsFunc(s.Events, func(e event.Client) bool { return e.ID == in[i].ID }) {
-			return &IdentityError{ID: in[i].ID, At: in[i].Num}
-		}
+	} else if len(in) > 0 {
+		return &IdentityError{ID: in[0].ID, At: in[0].Num}
 	}
 	journal, err := l.intern(s.ID.Journal)
 	if err != nil {

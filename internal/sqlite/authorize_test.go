@@ -44,9 +44,11 @@ func TestEveryFunctionIsDecided(t *testing.T) {
 
 // Each function is refused by its name, whatever its arguments.
 func TestMaterializersCanNotCall(t *testing.T) {
-	c := memory(t, []string{"CREATE TABLE t (id INTEGER PRIMARY KEY, a)", "CREATE VIRTUAL TABLE f USING fts5(a)",
+	c := memory(t, []string{
+		"CREATE TABLE t (id INTEGER PRIMARY KEY, a)", "CREATE VIRTUAL TABLE f USING fts5(a)",
 		"CREATE VIEW dice AS SELECT RANDOM() AS n",
-		"CREATE TABLE stamped (a, at DEFAULT 0)"})
+		"CREATE TABLE stamped (a, at DEFAULT 0)",
+	})
 	type args struct {
 		name string
 		n    int
@@ -108,9 +110,11 @@ func denied(t *testing.T, c *Conn, mode Mode, sql, op, object string) {
 }
 
 func TestAReadIsOneSelect(t *testing.T) {
-	c := memory(t, []string{"CREATE TABLE t (id INTEGER PRIMARY KEY, a)", "CREATE VIEW v AS SELECT * FROM t",
+	c := memory(t, []string{
+		"CREATE TABLE t (id INTEGER PRIMARY KEY, a)", "CREATE VIEW v AS SELECT * FROM t",
 		"CREATE VIRTUAL TABLE f USING fts5(a)",
-		"CREATE TABLE pragma_mine (a)"}, "INSERT INTO t(a) VALUES ('[1,2]')", "INSERT INTO f VALUES ('x')")
+		"CREATE TABLE pragma_mine (a)",
+	}, "INSERT INTO t(a) VALUES ('[1,2]')", "INSERT INTO f VALUES ('x')")
 	for sql, op := range map[string]string{
 		"INSERT INTO t(a) VALUES (1)":                             "INSERT",
 		"UPDATE t SET a = 1":                                      "UPDATE",

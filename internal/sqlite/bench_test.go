@@ -5,9 +5,11 @@ import (
 	"testing"
 )
 
-var benchSchema = []string{"CREATE TABLE todos (id TEXT PRIMARY KEY, text TEXT NOT NULL, completed INTEGER NOT NULL DEFAULT 0, " +
-	"deletedAt TEXT)",
-	"CREATE INDEX todos_completed ON todos(completed)"}
+var benchSchema = []string{
+	"CREATE TABLE todos (id TEXT PRIMARY KEY, text TEXT NOT NULL, completed INTEGER NOT NULL DEFAULT 0, " +
+		"deletedAt TEXT)",
+	"CREATE INDEX todos_completed ON todos(completed)",
+}
 
 const benchInsert = "INSERT INTO todos (id, text, completed, deletedAt) VALUES (?, ?, ?, ?)"
 

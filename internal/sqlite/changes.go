@@ -123,7 +123,7 @@ func (r *reader) changes() (Changes, error) {
 	for range n {
 		name, owner := string(r.bytes()), string(r.bytes())
 		if r.err == nil && (name == "" || owner == "") {
-			r.wrong("a table has no name")
+			_ = r.wrong("a table has no name")
 		}
 		ch.names = append(ch.names, tableName{name, owner})
 	}
@@ -133,7 +133,7 @@ func (r *reader) changes() (Changes, error) {
 	for range n {
 		o, table := op(r.byte()), r.uvarint()
 		if r.err == nil && table >= uint64(len(ch.names)) {
-			r.wrong("a table is not among those named")
+			_ = r.wrong("a table is not among those named")
 		}
 		e := entry{offset: r.offset, table: int32(table), op: o}
 		r.skip(o)
@@ -144,7 +144,7 @@ func (r *reader) changes() (Changes, error) {
 		ch.entries = append(ch.entries, e)
 	}
 	if r.err == nil && r.offset != len(r.data) {
-		r.wrong("there is something after the last entry")
+		_ = r.wrong("there is something after the last entry")
 	}
 	if r.err != nil {
 		return Changes{}, r.err
@@ -169,7 +169,7 @@ func (r *reader) skip(o op) {
 		r.skipRow()
 		r.skipRow()
 	default:
-		r.wrong("an entry is of no known kind")
+		_ = r.wrong("an entry is of no known kind")
 	}
 }
 
@@ -183,7 +183,7 @@ func (r *reader) skipRow() {
 func (r *reader) count(size int) int {
 	n := r.uvarint()
 	if n > uint64(len(r.data)-r.offset)/uint64(size) {
-		r.wrong("a count is larger than what follows")
+		_ = r.wrong("a count is larger than what follows")
 		return 0
 	}
 	return int(n)
@@ -191,7 +191,7 @@ func (r *reader) count(size int) int {
 
 func (r *reader) byte() byte {
 	if r.offset >= len(r.data) {
-		r.wrong("it ends too early")
+		_ = r.wrong("it ends too early")
 		return 0
 	}
 	r.offset++
@@ -201,7 +201,7 @@ func (r *reader) byte() byte {
 func (r *reader) uvarint() uint64 {
 	v, n := binary.Uvarint(r.data[r.offset:])
 	if n <= 0 {
-		r.wrong("a number is cut off")
+		_ = r.wrong("a number is cut off")
 		return 0
 	}
 	r.offset += n
@@ -211,7 +211,7 @@ func (r *reader) uvarint() uint64 {
 func (r *reader) varint() int64 {
 	v, n := binary.Varint(r.data[r.offset:])
 	if n <= 0 {
-		r.wrong("a number is cut off")
+		_ = r.wrong("a number is cut off")
 		return 0
 	}
 	r.offset += n
@@ -239,7 +239,7 @@ func (r *reader) value() value {
 		v.bits = uint64(r.varint())
 	case Float:
 		if len(r.data)-r.offset < 8 {
-			r.wrong("a float is cut off")
+			_ = r.wrong("a float is cut off")
 			break
 		}
 		v.bits = binary.LittleEndian.Uint64(r.data[r.offset:])
@@ -247,7 +247,7 @@ func (r *reader) value() value {
 	case Text, Blob:
 		v.bytes = r.bytes()
 	default:
-		r.wrong("a value is of no known kind")
+		_ = r.wrong("a value is of no known kind")
 	}
 	return v
 }

@@ -11,12 +11,16 @@ import (
 )
 
 func sampleChanges(t testing.TB) Changes {
-	c := memory(t, []string{"CREATE TABLE v (id INTEGER PRIMARY KEY, x)", "CREATE TABLE w (k PRIMARY KEY, v) WITHOUT ROWID",
-		"CREATE VIRTUAL TABLE f USING fts5(a)"},
+	c := memory(t, []string{
+		"CREATE TABLE v (id INTEGER PRIMARY KEY, x)", "CREATE TABLE w (k PRIMARY KEY, v) WITHOUT ROWID",
+		"CREATE VIRTUAL TABLE f USING fts5(a)",
+	},
 		"INSERT INTO v(x) VALUES (1), (2.5), ('text'), (x'00ff'), (NULL)", "INSERT INTO w VALUES ('k', 1), ('l', NULL)")
-	return apply(t, c, []string{"UPDATE v SET x = 'new' WHERE id < 3", "DELETE FROM v", "INSERT INTO v(x) VALUES (1)",
+	return apply(t, c, []string{
+		"UPDATE v SET x = 'new' WHERE id < 3", "DELETE FROM v", "INSERT INTO v(x) VALUES (1)",
 		"UPDATE w SET k = k || '!'",
-		"DELETE FROM w WHERE v IS NULL", "INSERT INTO w VALUES ('m', 3)", "INSERT INTO f VALUES ('x')"})
+		"DELETE FROM w WHERE v IS NULL", "INSERT INTO w VALUES ('m', 3)", "INSERT INTO f VALUES ('x')",
+	})
 }
 
 func TestChangesAreReadAsTheyWereWritten(t *testing.T) {
@@ -84,8 +88,10 @@ func FuzzParseChanges(f *testing.F) {
 	f.Add(good[:len(good)-4])
 	f.Add(Changes{}.Append(nil))
 	f.Add([]byte{1, 1, 1, 'v', 1, 'v', 1, 2, 0, 14, 1, 9})
-	c := memory(f, []string{"CREATE TABLE v (id INTEGER PRIMARY KEY, x)", "CREATE TABLE w (k PRIMARY KEY, v) WITHOUT ROWID",
-		"CREATE VIRTUAL TABLE f USING fts5(a)"})
+	c := memory(f, []string{
+		"CREATE TABLE v (id INTEGER PRIMARY KEY, x)", "CREATE TABLE w (k PRIMARY KEY, v) WITHOUT ROWID",
+		"CREATE VIRTUAL TABLE f USING fts5(a)",
+	})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		data := binary.LittleEndian.AppendUint32(append([]byte(nil), body...), crc32.Checksum(body, castagnoli))
 		ch, err := ParseChanges(data)

@@ -146,7 +146,10 @@ func open(path string, o Options) (_ *Conn, err error) {
 		return nil, err
 	}
 	c.raw.PreUpdateHook(c.recordRow)
-	return c, c.configure(o)
+	if err := c.configure(o); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 const memoryPath = ":memory:"

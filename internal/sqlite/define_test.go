@@ -53,7 +53,8 @@ func TestDefineRefuses(t *testing.T) {
 }
 
 func TestDefineAccepts(t *testing.T) {
-	c := memory(t, []string{"CREATE TABLE IF NOT EXISTS base (a)",
+	c := memory(t, []string{
+		"CREATE TABLE IF NOT EXISTS base (a)",
 		"CREATE TABLE log (date TEXT, time INTEGER, random DEFAULT 'random()', \"current_time\" DEFAULT 0 REFERENCES date(exp))",
 		"CREATE TABLE date (exp PRIMARY KEY, ok, fail, CHECK (ok OR fail))",
 		"CREATE TABLE t (a DEFAULT (upper('x') || (1 + 2)), b DEFAULT -1, c DEFAULT (CASE WHEN (1) AND (2) THEN (3) ELSE NULL END), d " +

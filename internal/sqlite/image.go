@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -96,7 +97,7 @@ func checkHeader(data []byte) error {
 		return fmt.Errorf("%d bytes are no whole number of pages of %d bytes: it is cut off", len(data), size)
 	}
 	pages := int64(binary.BigEndian.Uint32(data[28:]))
-	if counted := string(data[24:28]) == string(data[92:96]); counted && pages*int64(size) > int64(len(data)) {
+	if counted := bytes.Equal(data[24:28], data[92:96]); counted && pages*int64(size) > int64(len(data)) {
 		return fmt.Errorf("it says that it has %d pages and has %d: it is cut off", pages, len(data)/size)
 	}
 	return nil

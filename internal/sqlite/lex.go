@@ -130,7 +130,7 @@ func virtualTable(sql string) (module, content string) {
 		case t.is(")"):
 			depth--
 		case depth != 1 || i+2 >= len(tokens) || !tokens[i+1].is("=") || !(tokens[i-1].is("(") || tokens[i-1].is(",")):
-		case t.text != "" && strings.HasPrefix("content", strings.ToLower(t.text)): // FTS5 takes abbreviations
+		case t.text != "" && strings.HasPrefix("content", strings.ToLower(t.text)): //nolint:gocritic // FTS5 takes abbreviations
 			content = strings.ToLower(tokens[i+2].text)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/ncruces/go-sqlite3"
 )
@@ -84,7 +85,7 @@ func (c *Conn) Take(m Mark) Changes {
 	l := &c.log
 	ch := Changes{err: l.err}
 	if m.entries < len(l.entries) {
-		ch.names = l.names[:len(l.names):len(l.names)]
+		ch.names = slices.Clip(l.names)
 		ch.entries = append([]entry(nil), l.entries[m.entries:]...)
 		ch.data = append([]byte(nil), l.data[m.data:]...)
 		for i := range ch.entries {

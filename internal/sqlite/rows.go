@@ -72,7 +72,7 @@ func (r *Rows) Close() error {
 	}
 	r.s = nil
 	s.open = false
-	s.raw.Reset() // its error is that of the last step
+	_ = s.raw.Reset() // its error is that of the last step
 	r.err = s.finish(r.mark, r.err)
 	return r.err
 }

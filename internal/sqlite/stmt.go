@@ -209,7 +209,7 @@ func (s *Stmt) finish(mark Mark, err error) error {
 	}
 	if s.heavy {
 		s.heavy = false
-		s.raw.ClearBindings()
+		_ = s.raw.ClearBindings() // it can not fail
 	}
 	if s.prev == nil { // not in the cache: another statement of this text is, or the schema has changed
 		s.close()

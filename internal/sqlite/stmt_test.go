@@ -134,7 +134,7 @@ func TestAStatementIsReadByOneAtATime(t *testing.T) {
 	if err := outer.Exec(nil); !errors.Is(err, errOpen) {
 		t.Errorf("an execution: %v", err)
 	}
-	if rows.Close() != nil || rows.Close() != nil || rows.Next() {
+	if err := errors.Join(rows.Close(), rows.Close()); err != nil || rows.Next() {
 		t.Error("closed rows go on")
 	}
 	if s := must(c.Prepare(Read, sql))(t); s != outer {

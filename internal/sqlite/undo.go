@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
@@ -115,16 +116,14 @@ func (c *Conn) undoAll(changes []Changes, touched [][]*table) (err error) {
 		}
 	}
 	if guarded {
-		restore, err := c.unguard()
-		defer restore()
-		if err != nil {
-			return fmt.Errorf("switch triggers off: %w", err)
+		restore, uerr := c.unguard()
+		defer func() { err = errors.Join(err, restore()) }()
+		if uerr != nil {
+			return fmt.Errorf("switch triggers off: %w", uerr)
 		}
 	}
-	for i := len(changes) - 1; i >= 0; i-- {
-		ch := changes[i]
-		for j := len(ch.entries) - 1; j >= 0; j-- {
-			e := ch.entries[j]
+	for i, ch := range slices.Backward(changes) {
+		for _, e := range slices.Backward(ch.entries) {
 			t := touched[i][e.table]
 			if err := c.undoRow(t, e, ch.data[e.offset:e.offset+int(e.size)]); err != nil {
 				return &UndoError{Table: t.name, Err: err}
@@ -141,12 +140,15 @@ func (c *Conn) undoAll(changes []Changes, touched [][]*table) (err error) {
 
 // unguard switches triggers and foreign keys off and returns what switches them on again. PRAGMA foreign_keys would be
 // ignored inside a transaction.
-func (c *Conn) unguard() (restore func(), err error) {
+func (c *Conn) unguard() (restore func() error, err error) {
 	var on []sqlite3.DBConfig
-	restore = func() {
+	restore = func() (err error) {
 		for _, option := range on {
-			c.raw.Config(option, true)
+			if _, e := c.raw.Config(option, true); e != nil {
+				err = fmt.Errorf("switch triggers on: %w", e)
+			}
 		}
+		return err
 	}
 	for _, option := range []sqlite3.DBConfig{sqlite3.DBCONFIG_ENABLE_TRIGGER, sqlite3.DBCONFIG_ENABLE_FKEY} {
 		was, err := c.raw.Config(option)
@@ -294,7 +296,7 @@ func (u *undoing) do() error {
 // The statements say OR ABORT because a constraint of the table may say to ignore or to replace.
 
 func removeSQL(t *table) string {
-	return "DELETE FROM " + t.quoted() + " WHERE " + t.where(1)
+	return "DELETE FROM " + t.quoted() + " WHERE " + t.where()
 }
 
 func insertSQL(t *table) string {
@@ -307,18 +309,18 @@ func insertSQL(t *table) string {
 }
 
 func updateSQL(t *table) string {
-	return "UPDATE OR ABORT " + t.quoted() + " SET " + t.assign(2) + " WHERE " + t.where(1)
+	return "UPDATE OR ABORT " + t.quoted() + " SET " + t.assign(2) + " WHERE " + t.where()
 }
 
 func moveSQL(t *table) string {
 	if t.withoutRowid {
-		return "UPDATE OR ABORT " + t.quoted() + " SET " + t.assign(1+len(t.key)) + " WHERE " + t.where(1)
+		return "UPDATE OR ABORT " + t.quoted() + " SET " + t.assign(1+len(t.key)) + " WHERE " + t.where()
 	}
 	assign := sqlite3.QuoteIdentifier(t.rowid) + " = ?2"
 	if len(t.columns) > 0 {
 		assign += ", " + t.assign(3)
 	}
-	return "UPDATE OR ABORT " + t.quoted() + " SET " + assign + " WHERE " + t.where(1)
+	return "UPDATE OR ABORT " + t.quoted() + " SET " + assign + " WHERE " + t.where()
 }
 
 func (t *table) quoted() string { return "main." + sqlite3.QuoteIdentifier(t.name) }
@@ -340,14 +342,14 @@ func (t *table) assign(n int) string {
 	return strings.Join(names, ", ")
 }
 
-// where names one row by its rowid or key, with parameters from number n on.
-func (t *table) where(n int) string {
+// where names one row by its rowid or key, with the first parameters.
+func (t *table) where() string {
 	if !t.withoutRowid {
-		return sqlite3.QuoteIdentifier(t.rowid) + fmt.Sprintf(" = ?%d", n)
+		return sqlite3.QuoteIdentifier(t.rowid) + " = ?1"
 	}
 	var terms []string
 	for i, k := range t.key {
-		terms = append(terms, sqlite3.QuoteIdentifier(t.columns[k].name)+fmt.Sprintf(" = ?%d", n+i))
+		terms = append(terms, sqlite3.QuoteIdentifier(t.columns[k].name)+fmt.Sprintf(" = ?%d", 1+i))
 	}
 	return strings.Join(terms, " AND ")
 }

@@ -73,9 +73,11 @@ func statement(t *rapid.T) string {
 		case ch == '#' && strings.Contains(sql, "'word"):
 			fmt.Fprint(&b, rapid.IntRange(0, 6).Draw(t, "word"))
 		case ch == '#':
-			b.WriteString(rapid.SampledFrom([]string{"NULL", "0", "1", "-7", "9223372036854775807", "0.5", "9e999", "''", "'text'", "'1'", "x''",
+			b.WriteString(rapid.SampledFrom([]string{
+				"NULL", "0", "1", "-7", "9223372036854775807", "0.5", "9e999", "''", "'text'", "'1'", "x''",
 				"x'00ff'",
-				"'a' || char(0)", "zeroblob(5000)"}).Draw(t, "value"))
+				"'a' || char(0)", "zeroblob(5000)",
+			}).Draw(t, "value"))
 		default:
 			b.WriteRune(ch)
 		}

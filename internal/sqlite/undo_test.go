@@ -128,8 +128,10 @@ func applyEach(t testing.TB, c *Conn, statements []string) (all []Changes) {
 
 // A statement that fails must not take with it what a full-text table still held back from the statements before.
 func TestUndoAfterAFailedStatement(t *testing.T) {
-	schema := []string{"CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT UNIQUE)", "CREATE VIRTUAL TABLE f USING fts5(text)",
-		"CREATE TRIGGER n1 AFTER INSERT ON notes BEGIN INSERT INTO f(rowid, text) VALUES (new.id, new.text); END"}
+	schema := []string{
+		"CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT UNIQUE)", "CREATE VIRTUAL TABLE f USING fts5(text)",
+		"CREATE TRIGGER n1 AFTER INSERT ON notes BEGIN INSERT INTO f(rowid, text) VALUES (new.id, new.text); END",
+	}
 	c := memory(t, schema, "INSERT INTO notes(text) VALUES ('old')")
 	before := dump(t, c)
 	c.Record(true)
@@ -256,9 +258,11 @@ func TestUndoInTheTransactionThatMadeTheTables(t *testing.T) {
 }
 
 func TestUndoSwitchesTriggersOnAgain(t *testing.T) {
-	c := memory(t, []string{"CREATE TABLE t (a)", "CREATE TABLE seen (a)", "CREATE TABLE r (a REFERENCES k)",
+	c := memory(t, []string{
+		"CREATE TABLE t (a)", "CREATE TABLE seen (a)", "CREATE TABLE r (a REFERENCES k)",
 		"CREATE TABLE k (id INTEGER PRIMARY KEY)",
-		"CREATE TRIGGER tr AFTER INSERT ON t BEGIN INSERT INTO seen VALUES (new.a); END"})
+		"CREATE TRIGGER tr AFTER INSERT ON t BEGIN INSERT INTO seen VALUES (new.a); END",
+	})
 	changes := apply(t, c, []string{"INSERT INTO t VALUES (1)"})
 	if err := c.Undo(changes); err != nil {
 		t.Fatal(err)

@@ -153,8 +153,7 @@ func (f *openFile) Sync(vfs.SyncFlag) error {
 }
 
 func (f *openFile) Close() error {
-	f.Unlock(vfs.LOCK_NONE)
-	return f.File.Close()
+	return errors.Join(f.Unlock(vfs.LOCK_NONE), f.File.Close())
 }
 
 // SectorSize and DeviceCharacteristics say what those of the operating system's files do.

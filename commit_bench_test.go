@@ -235,3 +235,20 @@ func BenchmarkBoot50000(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkCommitManyQueries commits one event while 1,000 sources are watched, of which one depends on it.
+func BenchmarkCommitManyQueries(b *testing.B) {
+	s := openBench(b, schema, memory.New(nil))
+	defer s.Close()
+	for i := range 999 {
+		stop := livestore.Subscribe(s, uiState.Get(strconv.Itoa(i)), func(UIState, error) {})
+		defer stop()
+	}
+	stop := livestore.Subscribe(s, todos.Count(), func(int, error) {})
+	defer stop()
+	i := 0
+	for b.Loop() {
+		i++
+		commit(b, s, createN(i))
+	}
+}

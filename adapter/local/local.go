@@ -82,7 +82,7 @@ func (e *LockedError) Error() string {
 
 func (a *Adapter) open(ctx context.Context, r session.Request) (client.Config, error) {
 	dir := filepath.Join(a.dir, r.StoreID)
-	if err := makeDir(dir); err != nil {
+	if err := makeDir(dir, func(in string) error { return journal.OS(in).SyncDir() }); err != nil {
 		return client.Config{}, fmt.Errorf("make directory of store %s: %w", r.StoreID, err)
 	}
 	lock, err := acquire(dir, r.StoreID)
@@ -105,21 +105,22 @@ func (a *Adapter) open(ctx context.Context, r session.Request) (client.Config, e
 	}, nil
 }
 
-// makeDir makes a directory, and the ones above it, so that they survive a loss of power.
-func makeDir(dir string) error {
+// makeDir makes a directory, and the ones above it, so that they survive a loss of power: sync is called with each directory that has a
+// new entry.
+func makeDir(dir string, sync func(in string) error) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
 	}
 	parent := filepath.Dir(dir)
 	if parent != dir {
-		if err := makeDir(parent); err != nil {
+		if err := makeDir(parent, sync); err != nil {
 			return err
 		}
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	return journal.OS(parent).SyncDir()
+	return sync(parent)
 }
 
 // acquire takes the lock of a store and writes down who has it, in a file beside: what is locked can not be read everywhere.

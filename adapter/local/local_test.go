@@ -2,14 +2,11 @@ package local_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -22,13 +19,11 @@ import (
 	"github.com/livestore-go/livestore/state"
 )
 
-// asNobody is set in the environment of a child process that tries a directory it may not write to.
-const asNobody = "LIVESTORE_TEST_AS_NOBODY"
+// child runs, when it is not nil, in place of the tests in a process that a test has started.
+var child func() bool
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(asNobody); dir != "" {
-		_, err := livestore.Open(context.Background(), schema, local.New(dir, nil), &livestore.Options{StoreID: "store"})
-		fmt.Println(err)
+	if child != nil && child() {
 		os.Exit(0)
 	}
 	goleak.VerifyTestMain(m)
@@ -200,45 +195,59 @@ func TestDirectoryBelongsToOneProcess(t *testing.T) {
 	if e, ok := errors.AsType[*local.LockedError](err); !ok || e.StoreID != "store" || e.PID != os.Getpid() {
 		t.Errorf("opening it a second time: %v", err)
 	}
+	// What is locked can not be read everywhere: the process id stands beside it.
+	if st, err := os.Stat(filepath.Join(dir, "store", "lock")); err != nil || st.Size() > 0 {
+		t.Errorf("the lock file: %v, %v", st, err)
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	expectNames(t, dir)
 }
 
-func TestReadOnlyDirectory(t *testing.T) {
-	base, err := os.MkdirTemp("/tmp", "livestore-readonly-") // t.TempDir lies in directories that others may not enter
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(base)
-	if err := os.Chmod(base, 0o555); err != nil {
-		t.Fatal(err)
-	}
-	self, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		t.Skipf("no copy of the test binary for another user: %v", err)
-	}
-	bin, err := os.MkdirTemp("/tmp", "livestore-bin-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(bin)
-	exe := filepath.Join(bin, "test")
-	if err := os.WriteFile(exe, self, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(bin, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), exe)
-	cmd.Dir = "/"
-	cmd.Env = append(os.Environ(), asNobody+"="+base)
-	if os.Getuid() == 0 { // who is root may write anywhere
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	}
-	out, err := cmd.CombinedOutput()
-	if err != nil || !bytes.Contains(out, []byte("permission denied")) || !bytes.Contains(out, []byte(base)) {
-		t.Errorf("opening a store in a read-only directory says %q, %v", out, err)
+// An app that does not know an event of its log opens it all the same, unless its schema says to stop at one. The event stays, and
+// the app that knows it has it back.
+func TestSchemaThatDoesNotKnowAnEvent(t *testing.T) {
+	extra := event.Synced[named]("v1.Extra")
+	insert := func(tx *state.Tx, e named) error { return tx.Exec(rows.Insert(row(e))) }
+	newer := state.MustSchema(rows, state.On(added, insert), state.On(extra, insert))
+	for name, policy := range map[string]state.UnknownPolicy{"warn": state.Warn, "ignore": state.Ignore, "fail": state.Fail} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			use := func(schema *state.Schema, f func(*livestore.Store)) error {
+				s, err := livestore.Open(t.Context(), schema, local.New(dir, nil), &livestore.Options{StoreID: "store"})
+				if err != nil {
+					return err
+				}
+				defer s.Close()
+				f(s)
+				return nil
+			}
+			expect := func(n int) func(*livestore.Store) {
+				return func(s *livestore.Store) {
+					if got, err := livestore.Get(s, rows.Count()); err != nil || got != n {
+						t.Errorf("there are %d rows, want %d: %v", got, n, err)
+					}
+				}
+			}
+			err := use(newer, func(s *livestore.Store) {
+				for _, d := range []event.Draft{added.New(named{"a"}), extra.New(named{"b"}), added.New(named{"c"})} {
+					if _, err := s.Commit(t.Context(), d); err != nil {
+						t.Fatal(err)
+					}
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			older := state.MustSchema(rows, state.On(added, insert), state.UnknownEvents(policy))
+			err = use(older, expect(2))
+			if e, ok := errors.AsType[*state.UnknownEventError](err); name == "fail" && !ok || name != "fail" && err != nil {
+				t.Errorf("opening it: %v, %v", err, e)
+			}
+			if err := use(newer, expect(3)); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -43,7 +43,7 @@ var layers = []layer{
 	}},
 	{name: "adapter/adaptertest", is: "what every adapter must do", may: []string{".", "event", "state"}},
 	{name: "adapter/...", is: "a client on one platform", may: []string{
-		"event", "internal/client", "internal/session", "internal/leader", "internal/journal", "internal/eventlog",
+		"event", "internal/client", "internal/session", "internal/leader", "internal/journal", "internal/eventlog", "internal/migrate",
 		"internal/materialize", "internal/sqlite",
 	}},
 

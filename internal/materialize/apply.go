@@ -33,7 +33,10 @@ func (e *Engine) Apply(commit []event.Client) (err error) {
 			rerr = serr
 		}
 		if rerr != nil && err != nil {
-			err = fmt.Errorf("undo a commit that failed (%v): %w", err, rerr) //nolint:errorlint // it no longer is about the commit
+			if _, ok := errors.AsType[*Error](err); ok {
+				err = errors.New(err.Error()) // it no longer is about the commit
+			}
+			err = fmt.Errorf("undo a commit that failed (%w): %w", err, rerr)
 		}
 	}()
 	for i := range commit {
@@ -169,16 +172,16 @@ func (d *db) prepare(s state.Statement) (*sqlite.Stmt, error) {
 	}
 	for _, t := range stmt.Writes() {
 		scope, ok := d.e.scopes[t]
-		if !ok {
-			if err := d.claim(t); err != nil {
-				return nil, err
-			}
-		} else if scope != d.scope && d.foreign {
-			if err := d.reclaim(t); err != nil {
-				return nil, err
-			}
-		} else if scope != d.scope {
-			return nil, &ScopeError{Table: t, Scope: d.scope, Write: true}
+		switch {
+		case !ok:
+			err = d.claim(t)
+		case scope != d.scope && d.foreign:
+			err = d.reclaim(t)
+		case scope != d.scope:
+			err = &ScopeError{Table: t, Scope: d.scope, Write: true}
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	return stmt, nil

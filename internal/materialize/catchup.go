@@ -2,6 +2,7 @@ package materialize
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"github.com/livestore-go/livestore/event"
@@ -40,19 +41,18 @@ func CatchUp(
 }
 
 // Retreat undoes events until the engine stands at one of the log: those that the log has not, or has no more. at gives the event of the
-// log at a position. The error is [ErrUndoMissing] when undo entries do not reach back that far.
+// log at a position. The error is [ErrUndoMissing] when undo entries do not reach back that far. After an error the caller rolls its
+// transaction back.
 func Retreat(e *Engine, at func(event.SeqNum) (event.Client, bool, error)) error {
-	for e.head != (Head{}) {
-		ev, ok, err := at(e.head.Num)
-		if err != nil {
-			return err
+	var err error
+	uerr := e.undoWhile(func() bool {
+		if err != nil || e.head == (Head{}) {
+			return false
 		}
-		if ok && e.head == (Head{Num: ev.Num, ID: ev.ID}) {
-			return nil
-		}
-		if err := e.UndoLast(); err != nil {
-			return err
-		}
-	}
-	return nil
+		var ev event.Client
+		var ok bool
+		ev, ok, err = at(e.head.Num)
+		return err == nil && (!ok || e.head != Head{Num: ev.Num, ID: ev.ID})
+	})
+	return errors.Join(err, uerr)
 }

@@ -24,15 +24,7 @@ func (e *Engine) RollbackTo(pos event.SeqNum) error {
 	return e.undoWhile(func() bool { return e.head.Num.ComparePosition(pos) > 0 })
 }
 
-// UndoLast undoes the last event applied.
-func (e *Engine) UndoLast() error {
-	if len(e.undo) == 0 && e.stored == 0 {
-		return ErrUndoMissing
-	}
-	once := true
-	return e.undoWhile(func() bool { defer func() { once = false }(); return once })
-}
-
+// undoWhile undoes events, newest first, for as long as more says so with the head before the next one.
 func (e *Engine) undoWhile(more func() bool) error {
 	from := e.head.Num
 	scopes := false
@@ -48,6 +40,9 @@ func (e *Engine) undoWhile(more func() bool) error {
 			scopes = scopes || t == "__livestore_tables"
 		}
 		e.head = u.head
+	}
+	if len(undone) == 0 {
+		return nil
 	}
 	slices.Reverse(undone)
 	if err := e.conn.Undo(undone...); err != nil { // all at once: it switches triggers off and on again

@@ -52,7 +52,11 @@ func (s *State) Open(ctx context.Context) (*materialize.Engine, error) {
 			s.Logger.Warn("state is rebuilt from the eventlog", "file", s.path(), "why", err)
 		}
 		head, _ := s.Log.Head()
-		if engine, err = s.rebuild(ctx, head, s.OnBoot); err != nil {
+		engine, err = s.rebuild(ctx, head, s.OnBoot)
+		if err != nil && ctx.Err() != nil {
+			return nil, err
+		}
+		if err != nil {
 			return nil, fmt.Errorf("%w; the eventlog and any state before are as they were: "+
 				"open the store with the version of the app before, or mend the materializer", err)
 		}

@@ -251,3 +251,73 @@ func TestInterruptedRebuildIsNotUsed(t *testing.T) {
 		t.Errorf("the interrupted rebuild is still there: %v", err)
 	}
 }
+
+// Progress is for who opens the store: a rebuild in the middle of a rebase, long after, tells nobody.
+func TestProgressIsToldByOpenOnly(t *testing.T) {
+	p := newPlace(t, 1500)
+	told := 0
+	s := &migrate.State{
+		FS: journal.OS(p.dir), Dir: p.dir, Log: p.log, Schema: schemaOf("1", nil), Logger: slog.New(slog.DiscardHandler),
+		OnBoot: func(stage string, done, total int) {
+			if told++; stage != "rebuild" || done != min(told*1000, 1500) || total != 1500 {
+				t.Errorf("told %s, %d of %d", stage, done, total)
+			}
+		},
+	}
+	e, err := s.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Conn().Close(); err != nil {
+		t.Error(err)
+	}
+	if told != 2 {
+		t.Errorf("told %d times, want 2", told)
+	}
+	e, err = s.Rebuild(event.SeqNum{Global: 1200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, e.Conn()); n != 1200 || told != 2 {
+		t.Errorf("rebuilt with %d rows, told %d times", n, told)
+	}
+	if err := e.Conn().Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// An open that is cancelled leaves the state before as it was, and says nothing of a cure.
+func TestOpenIsCancelled(t *testing.T) {
+	for name, behind := range map[string]bool{"rebuild": false, "apply": true} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t, 10)
+			schema := schemaOf("1", nil)
+			if behind {
+				p.expect(t, schema, 10)
+			}
+			p.append(t, 3000)
+			ctx, cancel := context.WithCancel(t.Context())
+			s := &migrate.State{
+				FS: journal.OS(p.dir), Dir: p.dir, Log: p.log, Schema: schema, Synced: true, Logger: slog.New(slog.NewTextHandler(&p.out, nil)),
+				OnBoot: func(stage string, done, _ int) {
+					if stage != name || done > 1000 {
+						t.Errorf("it goes on with %s, %d", stage, done)
+					}
+					cancel()
+				},
+			}
+			if _, err := s.Open(ctx); !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "mend") {
+				t.Errorf("open: %v", err)
+			}
+			if p.out.Len() > 0 {
+				t.Errorf("logged: %s", &p.out)
+			}
+			for _, f := range p.files(t) {
+				if strings.Contains(f, ".building") {
+					t.Errorf("left behind: %s", f)
+				}
+			}
+			p.expect(t, schema, 3010)
+		})
+	}
+}

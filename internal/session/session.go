@@ -120,6 +120,9 @@ func (s *Session) commit(ctx context.Context, drafts []event.Draft, retry event.
 	}
 	c, err := s.m.Commit(drafts, retry)
 	if err != nil {
+		if s.m.Lost() != nil {
+			s.stepped(true) // it could not even be undone
+		}
 		return nil, fmt.Errorf("commit to store %s (client %s, session %s): %w", s.cfg.StoreID, s.cfg.ClientID, s.cfg.SessionID, err)
 	}
 	c.mu = &s.mu
@@ -202,8 +205,11 @@ func (s *Session) pullOnce() error {
 	}
 	reply, err := s.cfg.Leader.Pull(ctx, req)
 	if err != nil {
-		if ctx.Err() != nil && s.ctx.Err() == nil {
-			return nil // a step has found that the session is lost
+		s.mu.Lock()
+		lost := s.m.Lost()
+		s.mu.Unlock()
+		if lost != nil && ctx.Err() != nil && s.ctx.Err() == nil {
+			return s.reboot(lost) // a step has found it so, and ended the pull
 		}
 		return err
 	}

@@ -10,14 +10,10 @@ import (
 	"time"
 
 	"github.com/livestore-go/livestore/event"
-	"github.com/livestore-go/livestore/internal/eventlog"
 	"github.com/livestore-go/livestore/internal/journal"
 	"github.com/livestore-go/livestore/internal/leader"
 	"github.com/livestore-go/livestore/internal/link"
-	"github.com/livestore-go/livestore/internal/materialize"
-	"github.com/livestore-go/livestore/internal/migrate"
 	"github.com/livestore-go/livestore/internal/session"
-	"github.com/livestore-go/livestore/internal/sqlite"
 	"github.com/livestore-go/livestore/state"
 )
 
@@ -42,28 +38,10 @@ var (
 
 func add(id, name string) event.Draft { return added.New(named{id, name}) }
 
-// newLeader starts a leader in memory.
-func newLeader(t *testing.T) (*leader.Machine, *leader.Leader) {
+// newLeader starts a leader in memory, without a sync provider.
+func newLeader(t testing.TB) (*leader.Machine, *leader.Leader) {
 	t.Helper()
-	log, err := eventlog.Open("test", &eventlog.Options{StoreID: "test", Memory: true, NewClientID: func() string { return "client" }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := sqlite.Open(":memory:", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	engine, err := materialize.Create(conn, schema, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := leader.NewMachine(leader.Config{
-		StoreID: "test", Log: log, State: engine, Logger: slog.New(slog.DiscardHandler), NewID: func() string { return "id" },
-		Rebuild: func(upTo event.SeqNum) (*materialize.Engine, error) { return migrate.Memory(log, schema, upTo) },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := leaderMachine(t, schema, false)
 	l := leader.Start(m)
 	t.Cleanup(func() {
 		if err := l.Close(); err != nil {
@@ -73,17 +51,21 @@ func newLeader(t *testing.T) (*leader.Machine, *leader.Leader) {
 	return m, l
 }
 
-// counter is a journal that keeps nothing. fail makes the next append fail.
+// counter is a journal that keeps nothing. fail makes an append fail, and failing is called before it does.
 type counter struct {
-	id   string
-	last uint64
-	fail error
+	id      string
+	last    uint64
+	fail    error
+	failing func()
 }
 
 func (c *counter) Next() event.CommitID { return event.CommitID{Journal: c.id, Ordinal: c.last + 1} }
 
 func (c *counter) Append(r journal.Record) error {
 	if c.fail != nil {
+		if c.failing != nil {
+			c.failing()
+		}
 		return c.fail
 	}
 	c.last = r.Ordinal
@@ -93,7 +75,7 @@ func (c *counter) Append(r journal.Record) error {
 func (c *counter) Taken(event.CommitID) {}
 func (c *counter) Close() error         { return nil }
 
-func open(t *testing.T, l link.Leader, name string, change func(*session.Config)) *session.Session {
+func open(t testing.TB, l link.Leader, name string, change func(*session.Config)) *session.Session {
 	t.Helper()
 	cfg := session.Config{
 		Request:  session.Request{StoreID: "test", Schema: schema, MaxPending: 1000, Logger: slog.New(slog.DiscardHandler)},
@@ -114,7 +96,7 @@ func open(t *testing.T, l link.Leader, name string, change func(*session.Config)
 	return s
 }
 
-func commit(t *testing.T, s *session.Session, drafts ...event.Draft) *session.Commit {
+func commit(t testing.TB, s *session.Session, drafts ...event.Draft) *session.Commit {
 	t.Helper()
 	c, err := s.Commit(t.Context(), drafts)
 	if err != nil {
@@ -124,7 +106,7 @@ func commit(t *testing.T, s *session.Session, drafts ...event.Draft) *session.Co
 }
 
 // names reads the rows of a session, in order.
-func names(t *testing.T, s *session.Session) string {
+func names(t testing.TB, s *session.Session) string {
 	t.Helper()
 	var out []string
 	err := s.View(func(r *session.Reader) error {
@@ -141,7 +123,7 @@ func names(t *testing.T, s *session.Session) string {
 	return fmt.Sprint(out)
 }
 
-func logged(t *testing.T, s *session.Session) string {
+func logged(t testing.TB, s *session.Session) string {
 	t.Helper()
 	var out []string
 	for e, err := range s.Events(t.Context(), event.SeqNum{}) {

@@ -23,7 +23,7 @@ func (s *Store) Events(ctx context.Context, opts *EventsOptions) iter.Seq2[event
 	}
 	return func(yield func(event.Client, error) bool) {
 		if s.isClosed() {
-			yield(event.Client{}, ErrClosed)
+			yield(event.Client{}, s.errClosed())
 			return
 		}
 		for e, err := range s.session.Events(ctx, o.After) {

@@ -43,6 +43,9 @@ func Query[T any](q state.Query[T], opts ...NodeOption) *Node[T] {
 // returns the query to run now. f must depend on nothing else and runs inside the store's lock.
 func QueryFunc[T any](f func(*Getter) state.Query[T], opts ...NodeOption) *Node[T] {
 	o := nodeOptionsFor[T]("query", opts)
+	if f == nil {
+		panic("livestore: " + o.label + ": the function of QueryFunc is nil")
+	}
 	n := new(Node[T])
 	n.init(o, func(g *Getter) (any, error) { return labelled(o.label)(run(g.store, f(g), g.tracker)) })
 	return n
@@ -53,6 +56,9 @@ func QueryFunc[T any](f func(*Getter) state.Query[T], opts ...NodeOption) *Node[
 // itself. When something f uses fails, f is left at that point and the error is the result.
 func Computed[T any](f func(*Getter) T, opts ...NodeOption) *Node[T] {
 	o := nodeOptionsFor[T]("computed", opts)
+	if f == nil {
+		panic("livestore: " + o.label + ": the function of Computed is nil")
+	}
 	n := new(Node[T])
 	n.init(o, func(g *Getter) (any, error) { return f(g), nil })
 	return n

@@ -99,7 +99,7 @@ func Example() {
 		break
 	}
 	// Output:
-	// store todos: the commit can not become confirmed: the store has no sync provider; give the adapter one
+	// store todos: the commit can not become confirmed: the store has no sync provider
 	// [] <nil>
 	// 0 <nil>
 }

@@ -139,7 +139,7 @@ func (r *Registry) release(e *shared) {
 	r.mu.Lock()
 	e.users--
 	switch {
-	case e.users > 0 || e.closing || e.err != nil:
+	case e.users > 0 || e.closing || e.err != nil || r.closed:
 		r.mu.Unlock()
 	case !e.opened:
 		e.closing = true
@@ -147,7 +147,9 @@ func (r *Registry) release(e *shared) {
 		r.mu.Unlock()
 	case r.opts.Linger < 0:
 		e.closing = true
+		r.work.Add(1) // Close waits for it
 		r.mu.Unlock()
+		defer r.work.Done()
 		_ = r.end(e) // it was logged
 	default:
 		e.linger = time.AfterFunc(r.opts.Linger, func() { r.expire(e) })

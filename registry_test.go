@@ -66,7 +66,7 @@ func TestARegistrySharesStoresAndClosesWhatNobodyUses(t *testing.T) {
 		}
 		releaseBack()
 		time.Sleep(61 * time.Second)
-		if _, err := one.Commit(t.Context(), create("2", "b")); err != livestore.ErrClosed {
+		if _, err := one.Commit(t.Context(), create("2", "b")); !errors.Is(err, livestore.ErrClosed) {
 			t.Errorf("commit to a store that nobody uses: %v", err)
 		}
 		fresh, releaseFresh, err := r.Open(t.Context(), "one")
@@ -78,10 +78,10 @@ func TestARegistrySharesStoresAndClosesWhatNobodyUses(t *testing.T) {
 		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
-		if _, err := livestore.Get(fresh, todos.Count()); err != livestore.ErrClosed {
+		if _, err := livestore.Get(fresh, todos.Count()); !errors.Is(err, livestore.ErrClosed) {
 			t.Errorf("read after the registry was closed: %v", err)
 		}
-		if _, _, err := r.Open(t.Context(), "one"); err != livestore.ErrClosed {
+		if _, _, err := r.Open(t.Context(), "one"); !errors.Is(err, livestore.ErrClosed) {
 			t.Errorf("open after close: %v", err)
 		}
 	})
@@ -113,7 +113,7 @@ func TestARegistryOpensOnceForAllWhoWait(t *testing.T) {
 		release[1]()
 		get(t, stores[2], todos.Count())
 		release[2]()
-		if _, err := livestore.Get(stores[2], todos.Count()); err != livestore.ErrClosed {
+		if _, err := livestore.Get(stores[2], todos.Count()); !errors.Is(err, livestore.ErrClosed) {
 			t.Errorf("not closed at once: %v", err)
 		}
 		if err := r.Close(); err != nil {

@@ -2,10 +2,27 @@ package livestore
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/livestore-go/livestore/event"
 )
+
+// sow seeds the store that Open opens, and closes it when that fails: also when f panics, as nobody else has the store.
+func (s *Store) sow(ctx context.Context, adapter Adapter, f func(*Store) error) (err error) {
+	done := false
+	defer func() {
+		if !done {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := s.seed(ctx, adapter, f); err != nil {
+		return fmt.Errorf("seed store %s: %w", s.StoreID(), err)
+	}
+	done = true
+	return nil
+}
 
 // seed fills an empty eventlog. It returns when the state of this session has the seed, whoever sowed it.
 func (s *Store) seed(ctx context.Context, adapter Adapter, f func(*Store) error) error {
@@ -39,7 +56,7 @@ func (s *Store) await(ctx context.Context, wanted func(SyncStatus) bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return ErrClosed
+	return s.errClosed()
 }
 
 // seeding keeps the sessions of one client from seeding a store at the same time.

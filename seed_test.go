@@ -43,6 +43,29 @@ func TestSeedFillsAnEmptyLogOnce(t *testing.T) {
 	})
 }
 
+func TestASeedThatPanicsLeavesNoStoreOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // ends only when no goroutine of a store is left
+		adapter := memory.New(nil)
+		var leaked *livestore.Store
+		func() {
+			defer func() {
+				if p := recover(); p != "boom" {
+					t.Errorf("panicked with %v", p)
+				}
+			}()
+			_, err := livestore.Open(t.Context(), schema, adapter, &livestore.Options{
+				StoreID: "test",
+				Seed:    func(s *livestore.Store) error { leaked = s; panic("boom") },
+			})
+			t.Errorf("opened: %v", err)
+		}()
+		if _, err := livestore.Get(leaked, todos.Count()); !errors.Is(err, livestore.ErrClosed) {
+			t.Errorf("the store is open: %v", err)
+		}
+		openOn(t, adapter) // nor is the seeding locked
+	})
+}
+
 func TestASeedThatFailsFailsOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		adapter := memory.New(nil)

@@ -17,8 +17,17 @@ import (
 	"github.com/livestore-go/livestore/state"
 )
 
-// ErrClosed says that the store was closed.
+// ErrClosed says that the store was closed. The errors of a store wrap it and name the store: ask with [errors.Is].
 var ErrClosed = session.ErrClosed
+
+// closedError names the store that is closed.
+type closedError struct{ storeID string }
+
+func (e *closedError) Error() string { return fmt.Sprintf("store %s: the store is closed", e.storeID) }
+
+func (e *closedError) Unwrap() error { return ErrClosed }
+
+func (s *Store) errClosed() error { return &closedError{s.StoreID()} }
 
 // Store is an open store: one session of it. It may be used from any goroutine.
 type Store struct {
@@ -65,8 +74,8 @@ func Open(ctx context.Context, schema *state.Schema, adapter Adapter, opts *Opti
 	s.dispatch.init()
 	in.OnChange(s.changed)
 	in.OnStatus(s.status.wake)
-	if err := s.seed(ctx, adapter, o.Seed); err != nil {
-		return nil, errors.Join(fmt.Errorf("seed store %s: %w", o.StoreID, err), s.Close())
+	if err := s.sow(ctx, adapter, o.Seed); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -87,7 +96,7 @@ func (s *Store) changed(tables []string, all bool) {
 
 // view calls f under the session's lock, with s.reader set.
 func (s *Store) view(f func() error) error {
-	return s.session.View(func(r *session.Reader) error {
+	err := s.session.View(func(r *session.Reader) error {
 		if s.closing {
 			return ErrClosed
 		}
@@ -95,6 +104,10 @@ func (s *Store) view(f func() error) error {
 		defer func() { s.reader = nil }()
 		return f()
 	})
+	if err == ErrClosed { //nolint:errorlint // the session's own; one that is wrapped names its store
+		return s.errClosed()
+	}
+	return err
 }
 
 // StoreID returns the id of the store.
@@ -146,13 +159,16 @@ func (s *Store) Shutdown(ctx context.Context) error {
 func (s *Store) Commit(ctx context.Context, drafts ...event.Draft) (*Receipt, error) {
 	select {
 	case <-s.closed:
-		return nil, ErrClosed
+		return nil, s.errClosed()
 	default:
 	}
 	s.committing.Add(1)
 	defer s.committing.Add(-1)
 	c, err := s.session.Commit(ctx, drafts)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrClosed): // meanwhile
+		return nil, s.errClosed()
+	case err != nil:
 		return nil, err
 	}
 	return &Receipt{c}, nil
@@ -162,10 +178,14 @@ func (s *Store) Commit(ctx context.Context, drafts ...event.Draft) (*Receipt, er
 var ErrEmptyCommit = session.ErrEmpty
 
 type (
-	// PendingFullError says that Max events, of which there are Pending, wait for the leader already. Nothing was committed.
+	// PendingFullError says that at most Max events may wait for the leader: Pending do already, and a commit of Events was one too
+	// many. Nothing was committed.
 	PendingFullError = session.PendingFullError
 	// UnknownEventError says that Event, the name of a committed event, is not in the schema. Nothing was committed.
 	UnknownEventError = session.UnknownEventError
+	// OtherDefinitionError says that a committed event has the name of one in the schema, Event, and is another definition. Nothing was
+	// committed.
+	OtherDefinitionError = session.OtherDefinitionError
 	// MaterializeError says that the event Event, numbered Num, does not apply to the state: Err is what its materializer returned, and
 	// wraps the error of SQLite. Nothing of its commit happened.
 	MaterializeError = materialize.Error

@@ -95,14 +95,21 @@ func TestAClosedStoreRefusesEverything(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := s.Commit(t.Context(), create("2", "b")); err != livestore.ErrClosed {
+	if _, err := s.Commit(t.Context(), create("2", "b")); !errors.Is(err, livestore.ErrClosed) {
 		t.Errorf("commit: %v", err)
 	}
-	if _, err := livestore.Get(s, todos.Count()); err != livestore.ErrClosed {
+	if _, err := livestore.Get(s, todos.Count()); !errors.Is(err, livestore.ErrClosed) {
 		t.Errorf("get: %v", err)
 	}
+	_, committed := s.Commit(t.Context(), create("2", "b"))
+	_, read := livestore.Get(s, todos.Count())
+	for _, err := range []error{committed, read} {
+		if err.Error() != "store test: the store is closed" {
+			t.Errorf("the error does not name the store: %v", err)
+		}
+	}
 	for _, err := range s.Events(t.Context(), nil) {
-		if err != livestore.ErrClosed {
+		if !errors.Is(err, livestore.ErrClosed) {
 			t.Errorf("events: %v", err)
 		}
 	}

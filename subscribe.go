@@ -11,10 +11,26 @@ import (
 // which holds no lock: f may commit, read, subscribe, stop and close. A slow f holds up other subscriptions but nothing
 // else; it misses results, and gets the newest one next.
 //
+// f runs as any function on a goroutine of its own does: a panic in it, or in the source's own functions, ends the process.
+//
 // After stop has returned no further call begins; one that is under way is not waited for. stop may be called any number of
 // times, anywhere. Closing the store stops all subscriptions. A source that can not be read from a store at all is
 // reported by one call of f with the error.
+//
+// The first call may come before Subscribe has returned stop. Who wants to stop from inside f has it easier with a loop over
+// [Watch] on a goroutine, which ends by leaving it. Otherwise let f wait for the variable:
+//
+//	var stop func()
+//	assigned := make(chan struct{})
+//	stop = livestore.Subscribe(store, source, func(v T, err error) {
+//		<-assigned
+//		stop()
+//	})
+//	close(assigned)
 func Subscribe[T any](s *Store, src Source[T], f func(T, error)) (stop func()) {
+	if f == nil {
+		panic("livestore: Subscribe: the function to call is nil")
+	}
 	sub := &subscription{dispatch: &s.dispatch}
 	call := func(v any, err error) { f(as[T](v), s.readError(err)) }
 	def, err := definitionOf(src)

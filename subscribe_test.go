@@ -178,3 +178,21 @@ func TestSubscribeReportsWhatCanNotBeRead(t *testing.T) {
 		stop()
 	})
 }
+
+func TestWhatCanNeverBeCalledPanicsWhereItIsDeclared(t *testing.T) {
+	s := openStore(t)
+	for want, declare := range map[string]func(){
+		"livestore: Subscribe: the function to call is nil": func() { livestore.Subscribe(s, openCount, nil) },
+		"livestore: n: the function of Computed is nil":     func() { livestore.Computed[int](nil, livestore.Label("n")) },
+		"livestore: q: the function of QueryFunc is nil":    func() { livestore.QueryFunc[int](nil, livestore.Label("q")) },
+	} {
+		func() {
+			defer func() {
+				if got := recover(); got != want {
+					t.Errorf("panicked with %v, want %s", got, want)
+				}
+			}()
+			declare()
+		}()
+	}
+}

@@ -71,7 +71,7 @@ func (d Def[T]) New(args T) Draft {
 // Decode reads the arguments of an event of this definition and validates them.
 func (d Def[T]) Decode(args jsontext.Value) (T, error) {
 	var v T
-	if err := json.Unmarshal(args, &v); err != nil {
+	if err := json.Unmarshal(args, &v, asV1); err != nil {
 		return v, argsError(d.d, err)
 	}
 	return v, validate(d.d, v)
@@ -88,6 +88,15 @@ func (d *Definition) ArgsType() reflect.Type { return d.args }
 
 // Deprecated returns why the event should no longer be committed, empty when it may.
 func (d *Definition) Deprecated() string { return d.deprecated }
+
+// Check says what is wrong with the arguments of an event that came in: that they are not JSON of the type of the arguments, or
+// what their Validate says. The error is an *[ArgsError].
+func (d *Definition) Check(args jsontext.Value) error {
+	if d.check == nil {
+		return &ArgsError{Err: errors.New("the event definition is empty: make it with Synced or ClientOnly")}
+	}
+	return d.check(args)
+}
 
 // Draft is an event that has no number yet: a definition with arguments, ready to be committed.
 type Draft struct {
@@ -107,7 +116,7 @@ func Raw(d *Definition, args jsontext.Value) Draft {
 		if err := checkArgs(d, args); err != nil {
 			return nil, err
 		}
-		return args, d.check(args)
+		return args, d.Check(args)
 	}}
 }
 

@@ -1,12 +1,14 @@
 package event_test
 
 import (
+	stdjson "encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -368,5 +370,53 @@ func BenchmarkEncode(b *testing.B) {
 		if _, err := ratedV1.New(rated{ID: "hello", Stars: 2}).Args("s"); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// Check is what a schema asks of arguments it does not use.
+func TestCheck(t *testing.T) {
+	def := event.Synced[pointed]("v1.Pointed").Definition()
+	if err := def.Check(jsontext.Value(`{"n":1}`)); err != nil {
+		t.Error(err)
+	}
+	for args, want := range map[string]string{`{"n":0}`: "n is zero", `{"n":""}`: "/n", `{`: "v1.Pointed"} {
+		err := def.Check(jsontext.Value(args))
+		if _, ok := errors.AsType[*event.ArgsError](err); !ok || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error is %v, want %s in it", args, err, want)
+		}
+	}
+	if err := new(event.Definition).Check(nil); err == nil {
+		t.Error("an empty definition accepts arguments")
+	}
+}
+
+type pointed struct {
+	N int `json:"n"`
+}
+
+func (p *pointed) Validate() error {
+	if p.N == 0 {
+		return errors.New("n is zero")
+	}
+	return nil
+}
+
+// Arguments may be of any type encoding/json can round-trip, also where its successor has another form or none.
+func TestTypesThatOnlyEncodingJSONTakes(t *testing.T) {
+	type args struct {
+		Wait time.Duration            `json:"wait"`
+		Each map[string]time.Duration `json:"each"`
+		Key  [3]byte                  `json:"key"`
+		Raw  []byte                   `json:"raw"`
+	}
+	def := event.Synced[args]("v1.Waited")
+	in := args{time.Second, map[string]time.Duration{"a": 1}, [3]byte{1, 2, 3}, []byte{4}}
+	raw, err := def.New(in).Args("")
+	old, oldErr := stdjson.Marshal(in)
+	if err != nil || oldErr != nil || string(raw) != string(old) {
+		t.Fatalf("encoded as %s, %v, want %s", raw, err, old)
+	}
+	if out, err := def.Decode(raw); err != nil || !reflect.DeepEqual(in, out) {
+		t.Errorf("decoded as %v, %v", out, err)
 	}
 }

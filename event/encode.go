@@ -10,18 +10,24 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
+
+// asV1 has the types of the standard library that encoding/json can round-trip, and its successor has no form for or another one, written
+// as encoding/json does: a time.Duration in nanoseconds, an array of bytes as an array of numbers.
+var asV1 = json.JoinOptions(jsonv1.FormatDurationAsNano(true), jsonv1.FormatByteArrayAsArray(true))
 
 // validator is implemented by arguments that check themselves.
 type validator interface{ Validate() error }
 
-// Encode encodes the arguments of an event: JSON without insignificant space, map keys in order. It refuses what does not
+// Encode encodes the arguments of an event: JSON without insignificant space, map keys in order, a
+// time.Duration in nanoseconds, an array of bytes as an array of numbers. It refuses what does not
 // validate, what JSON can not express, invalid UTF-8, and numbers that JavaScript would change. The error is an *[ArgsError].
 func Encode(d *Definition, args any) (jsontext.Value, error) {
 	if err := validate(d, args); err != nil {
 		return nil, err
 	}
-	raw, err := json.Marshal(args, json.Deterministic(true))
+	raw, err := json.Marshal(args, asV1, json.Deterministic(true))
 	if err != nil {
 		return nil, argsError(d, err)
 	}

@@ -13,6 +13,14 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
+)
+
+// JSON is written and read as that of events is: what encoding/json can round-trip and its successor has no form for, or another one,
+// as encoding/json does.
+var (
+	asV1           = json.JoinOptions(jsonv1.FormatDurationAsNano(true), jsonv1.FormatByteArrayAsArray(true))
+	marshalOptions = json.JoinOptions(asV1, json.Deterministic(true))
 )
 
 // codec moves values of one Go type between memory and SQLite. The pointers point to a value of that type.
@@ -62,7 +70,7 @@ func newCodec(t reflect.Type, option string) (codec, error) {
 		case "datetimeinteger":
 			return codec{kindDatetimeInteger, encDatetimeInteger, decDatetimeInteger, nil}, nil
 		case "text":
-			return marshaledCodec(t), nil
+			return codec{kindMarshaled, encTimeText, decTimeText, nil}, nil
 		case "integer", "real":
 			return codec{}, fmt.Errorf("option %s does not fit a time.Time: use datetimeinteger, which holds Unix milliseconds", option)
 		}
@@ -332,7 +340,7 @@ func jsonCodec(t reflect.Type) codec {
 	c := codec{
 		kind: kindJSON,
 		enc: func(p unsafe.Pointer) (any, error) {
-			b, err := json.Marshal(reflect.NewAt(t, p).Interface(), json.Deterministic(true))
+			b, err := json.Marshal(reflect.NewAt(t, p).Interface(), marshalOptions)
 			if err != nil {
 				if strings.Contains(err.Error(), "invalid UTF-8") { // the library has no error value for it
 					err = fmt.Errorf("%w (%w)", ErrInvalidUTF8, err)
@@ -342,7 +350,7 @@ func jsonCodec(t reflect.Type) codec {
 			return string(b), nil
 		},
 		dec: func(r Rows, i int, p unsafe.Pointer) error {
-			return json.Unmarshal([]byte(r.Text(i)), reflect.NewAt(t, p).Interface())
+			return json.Unmarshal([]byte(r.Text(i)), reflect.NewAt(t, p).Interface(), asV1)
 		},
 	}
 	switch t.Kind() {

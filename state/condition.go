@@ -60,7 +60,8 @@ func Eq[T any](col *T, v T) Condition { return compare(opEq, col, &v) }
 // not found: add Or(…, IsNull(col)) to find it too.
 func Ne[T any](col *T, v T) Condition { return compare(opNe, col, &v) }
 
-// Lt finds rows whose column is less than v. Text compares byte by byte, false is less than true, times by time.
+// Lt finds rows whose column is less than v. Text compares byte by byte, false is less than true, times by time. Columns that hold
+// numbers as text, or what a type writes of itself, are refused: their text has another order.
 func Lt[T any](col *T, v T) Condition { return compare(opLt, col, &v) }
 
 // Le finds rows whose column is less than or equal to v.
@@ -123,7 +124,7 @@ func JSONNotContains[T any](col *T, v any) Condition {
 func jsonContains(o op, col address, v any) Condition {
 	c := Condition{op: o, col: col}
 	var raw jsontext.Value
-	raw, c.err = json.Marshal(v, json.Deterministic(true))
+	raw, c.err = json.Marshal(v, marshalOptions)
 	if c.err != nil {
 		return c
 	}
@@ -253,6 +254,11 @@ func (f *fragment) junction(c *Condition) error {
 var operators = [...]string{opEq: " = ", opNe: " <> ", opLt: " < ", opLe: " <= ", opGt: " > ", opGe: " >= "}
 
 func (f *fragment) compare(c *Condition, col *column) error {
+	if c.op != opEq && c.op != opNe {
+		if err := f.t.ordered(col); err != nil {
+			return err
+		}
+	}
 	v, err := f.t.value(col, c.vals)
 	if err != nil {
 		return err

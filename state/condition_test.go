@@ -249,3 +249,39 @@ func TestConditionsCopy(t *testing.T) {
 		}
 	}
 }
+
+// Text that orders otherwise than its values would find and sort wrongly, and say nothing.
+func TestColumnsThatCanNotBeOrderedBy(t *testing.T) {
+	type row struct {
+		N  int64     `db:"n,text"`
+		U  *uint64   `db:"u,text"`
+		L  level     `db:"l"`
+		At time.Time `db:"at,text"`
+		OK time.Time `db:"ok"`
+		B  bool      `db:"b,text"`
+	}
+	table := state.NewTable[row]("rows")
+	r := table.Row
+	for want, queries := range map[string][]*state.Select[row]{
+		"field N: can not be ordered by: the column holds numbers in text": {
+			table.Where(state.Lt(&r.N, 1)), table.Where(state.Le(&r.N, 1)), table.Where(state.Gt(&r.N, 1)), table.Where(state.Ge(&r.N, 1)),
+			table.OrderBy(state.Asc(&r.N)), table.OrderBy(state.Asc(&r.OK), state.Desc(&r.N)),
+		},
+		"field U: can not be ordered by: the column holds numbers in text":  {table.OrderBy(state.Desc(&r.U))},
+		"field L: can not be ordered by: the column holds text that its Go": {table.OrderBy(state.Asc(&r.L)), table.Where(state.Lt(&r.L, 1))},
+		"field At: can not be ordered by: the column holds times in text": {
+			table.OrderBy(state.Asc(&r.At)), table.Where(state.Ge(&r.At, day(1))),
+		},
+		"": {
+			table.Where(state.Eq(&r.N, 1), state.Ne(&r.L, 1), state.In(&r.At, day(1))).OrderBy(state.Asc(&r.OK), state.Asc(&r.B)),
+		},
+	} {
+		for _, q := range queries {
+			_, err := q.Statement("")
+			_, ok := errors.AsType[*state.ColumnError](err)
+			if want == "" && err != nil || want != "" && (!ok || !strings.Contains(err.Error(), want)) {
+				t.Errorf("error is %v, want %s", err, want)
+			}
+		}
+	}
+}

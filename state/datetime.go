@@ -86,3 +86,19 @@ func decDatetimeInteger(r Rows, i int, p unsafe.Pointer) error {
 	*(*time.Time)(p) = time.UnixMilli(r.Int64(i)).UTC()
 	return nil
 }
+
+// encTimeText writes RFC 3339 with nanoseconds, in UTC: one instant has one text, so that equal times are found.
+func encTimeText(p unsafe.Pointer) (any, error) {
+	b, err := (*time.Time)(p).UTC().MarshalText()
+	if err != nil {
+		return nil, err
+	}
+	return string(b), nil
+}
+
+func decTimeText(r Rows, i int, p unsafe.Pointer) error {
+	var t time.Time
+	err := t.UnmarshalText([]byte(r.Text(i)))
+	*(*time.Time)(p) = t.UTC()
+	return err
+}

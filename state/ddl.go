@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// ddl writes the CREATE statements of a table: the table, then its indexes. Tables are STRICT: SQLite refuses a value of another
-// type, so a raw write can not leave what a row can not hold.
+// ddl writes the CREATE statements of a table: the table, then its indexes. Tables are STRICT, so SQLite
+// refuses a value of another type, and a CHECK refuses what is of the type but no bool or no JSON. What a raw write can still leave
+// that a row can not hold is said when it is read: a number out of the range of its field, or text its type can not read.
 func (t *table) ddl() []string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "CREATE TABLE %s (", t.quoted)
@@ -27,6 +28,14 @@ func (t *table) ddl() []string {
 		}
 		if c.def != "" {
 			b.WriteString(" DEFAULT " + c.def)
+		}
+		switch c.codec.kind {
+		case kindBool:
+			fmt.Fprintf(&b, " CHECK (%s IN (0, 1))", c.quoted)
+		case kindBoolText:
+			fmt.Fprintf(&b, " CHECK (%s IN ('false', 'true'))", c.quoted)
+		case kindJSON:
+			fmt.Fprintf(&b, " CHECK (json_valid(%s))", c.quoted)
 		}
 	}
 	if len(pk) > 1 {
@@ -51,5 +60,11 @@ func (t *table) ddl() []string {
 	return out
 }
 
-// name is the name of an index: table_column_…_idx.
-func (i index) name(table string) string { return table + "_" + strings.Join(i.cols, "_") + "_idx" }
+// name is the name of an index: table_column_…_idx, or …_uidx for a unique one.
+func (i index) name(table string) string {
+	end := "_idx"
+	if i.unique {
+		end = "_uidx"
+	}
+	return table + "_" + strings.Join(i.cols, "_") + end
+}

@@ -53,7 +53,14 @@ func checkNumber(r Rows, i int, k kind) error {
 	switch k {
 	case kindInteger, kindBool, kindDatetimeInteger:
 		n := r.Int64(i)
-		if f := r.Float64(i); f != float64(n) {
+		f := r.Float64(i)
+		// SQLite cuts what is beyond an int64 to its end, and float64 rounds that end to 2^63: only the text tells them apart.
+		if f >= 1<<63 || f < -1<<63 {
+			if _, err := strconv.ParseInt(r.Text(i), 10, 64); err != nil {
+				return fmt.Errorf("%v is %w", f, ErrRange)
+			}
+		}
+		if f != float64(n) {
 			return fmt.Errorf("%v is no integer", f)
 		}
 		if n != 0 {

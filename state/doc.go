@@ -31,12 +31,14 @@
 //	string                               TEXT, valid UTF-8          blob
 //	[]byte                               BLOB                       text
 //	time.Time                            TEXT, as JavaScript's      datetime (the default), datetimeinteger (Unix milliseconds),
-//	                                     toISOString                text (RFC 3339, nanoseconds and zone kept)
+//	                                     toISOString                text (RFC 3339 with nanoseconds)
 //	encoding.TextMarshaler               TEXT                       integer, real, blob (the underlying Go kind)
 //	jsontext.Value, json.RawMessage      TEXT, JSON                 blob (not checked)
 //	anything                             TEXT, JSON (option json)
 //
-// Named types follow their underlying type. Times are kept in UTC and cut to milliseconds. The other options:
+// Named types follow their underlying type. Times are kept in UTC, and cut to milliseconds without the option
+// text. Numbers and times with the option text, and encoding.TextMarshaler, can be compared for equality but not ordered by: the text
+// has another order. The other options:
 //
 //	primarykey      the primary key; on several fields a composite one, in the order of the fields
 //	unique          no two rows with the same value

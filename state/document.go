@@ -34,12 +34,11 @@ type document struct {
 	t       *table
 	id      string         // default id
 	members []member       // of the value, nil when it is no struct
-	value   jsontext.Value // the default, with every member
 	def     reflect.Value  // the default
 	base    unsafe.Pointer // Row
 	typ     reflect.Type
-	set     event.Def[docChange]
-	patched event.Def[docChange]
+	set     *event.Definition
+	patched *event.Definition
 	err     error
 }
 
@@ -47,12 +46,6 @@ type document struct {
 type docRow struct {
 	ID    string         `db:"id,primarykey"`
 	Value jsontext.Value `db:"value"`
-}
-
-// docChange is the arguments of a document's events.
-type docChange struct {
-	ID    string         `json:"id"`
-	Value jsontext.Value `json:"value"`
 }
 
 // DocumentOption changes a document. See [DefaultID] and [Version].
@@ -74,17 +67,14 @@ func NewDocument[V any](name string, def V, opts ...DocumentOption) *Document[V]
 	row := new(V)
 	d := &document{
 		name: name, id: SessionID, def: reflect.ValueOf(&def).Elem(), base: unsafe.Pointer(row), typ: reflect.TypeFor[V](),
-		set: event.ClientOnly[docChange](name + "Set"), patched: event.ClientOnly[docChange](name + "Patched"),
+		set:     event.ClientOnly[docSet[V]](name + "Set").Definition(),
+		patched: event.ClientOnly[docPatch[V]](name + "Patched").Definition(),
 	}
 	d.t = newTable(name, reflect.TypeFor[docRow](), unsafe.Pointer(new(docRow)), []TableOption{ClientOnly()})
-	if d.typ.Kind() == reflect.Struct {
-		d.members = readMembers(d.typ)
-	}
-	raw, err := d.encode(&def)
-	if err != nil {
+	d.members = membersOf(d.typ)
+	if _, err := d.encode(&def); err != nil {
 		d.err = &TableError{Table: name, Err: fmt.Errorf("the default of the document: %w", err)}
 	}
-	d.value = raw
 	for _, o := range opts {
 		if o == nil {
 			d.err = errors.Join(d.err, &TableError{Table: name, Err: errors.New("an option is nil")})
@@ -105,11 +95,19 @@ func (d *Document[V]) Get(id string) Query[V] { return d.get(id) }
 
 // Statement reads the value of the default id.
 func (d *Document[V]) Statement(sessionID string) (Statement, error) {
+	if d == nil {
+		return Statement{}, errNilQuery
+	}
 	return d.own.Statement(sessionID)
 }
 
 // Decode makes the value of a result.
-func (d *Document[V]) Decode(r Rows) (V, error) { return d.own.Decode(r) }
+func (d *Document[V]) Decode(r Rows) (v V, err error) {
+	if d == nil {
+		return v, errNilQuery
+	}
+	return d.own.Decode(r)
+}
 
 func (d *Document[V]) yields() (v V) { return v }
 
@@ -150,7 +148,7 @@ func (d *Document[V]) decode(raw jsontext.Value) V {
 	} else if err := clearMembers(d.d.members, raw, unsafe.Pointer(&v)); err != nil {
 		return d.zero
 	}
-	if err := json.Unmarshal(raw, &v); err != nil {
+	if err := json.Unmarshal(raw, &v, asV1); err != nil {
 		return d.zero
 	}
 	return v
@@ -162,22 +160,10 @@ func (d *Document[V]) Set(id string, v V) event.Draft {
 }
 
 // Patch changes members of the value of an id, made with [Set] of fields of Row, when the draft is committed. Members that are not named
-// stay, those V does not know too. When the id was never set they are those of the default.
+// stay, those V does not know too. When the id was never set they are those of the default, also of one that changes later. The
+// whole value has to validate as it is after the patch; a member of a type with Validate does so by itself before.
 func (d *Document[V]) Patch(id string, sets ...Assignment) event.Draft {
 	return d.d.draft(d.d.patched, id, func() (jsontext.Value, error) { return d.d.patch(sets) })
-}
-
-func (d *document) draft(def event.Def[docChange], id string, value func() (jsontext.Value, error)) event.Draft {
-	return event.NewDraft(def.Definition(), func(sessionID string) (jsontext.Value, error) {
-		raw, err := value()
-		if err != nil {
-			return nil, &event.ArgsError{Event: def.Name(), Field: "/value", Err: err}
-		}
-		if id == SessionID {
-			return event.Encode(def.Definition(), docChange{sessionID, raw})
-		}
-		return event.Encode(def.Definition(), docChange{id, raw})
-	})
 }
 
 // part adds the table, the events and their materializers.
@@ -191,29 +177,11 @@ func (d *Document[V]) part(b *builder) {
 	}
 	b.table(d.d.t)
 	b.docs = append(b.docs, d.d)
-	On(d.d.set, d.d.materializeSet).part(b)
-	On(d.d.patched, d.d.materializePatch).part(b)
-}
-
-func (d *document) materializeSet(tx *Tx, c docChange) error { return d.store(tx, c.ID, c.Value) }
-
-func (d *document) materializePatch(tx *Tx, c docChange) error {
-	old, err := Read(tx, Scalar[*string](`SELECT "value" FROM `+d.t.quoted+` WHERE "id" = ?`, c.ID))
-	if err != nil {
-		return err
-	}
-	base := d.value
-	if old != nil {
-		base = jsontext.Value(*old)
-	}
-	merged, err := mergeMembers(base, c.Value)
-	if err != nil {
-		return err
-	}
-	return d.store(tx, c.ID, merged)
-}
-
-func (d *document) store(tx *Tx, id string, v jsontext.Value) error {
-	return tx.Exec(Exec(`INSERT INTO `+d.t.quoted+` ("id", "value") VALUES (?, ?) ON CONFLICT ("id") DO UPDATE SET "value" = excluded."value"`,
-		id, v))
+	b.materializer(&materializer{def: d.d.set, run: d.d.onChange(d.d.materializeSet)})
+	b.materializer(&materializer{def: d.d.patched, run: d.d.onChange(func(tx *Tx, c docChange) error {
+		return d.d.materializePatch(tx, c, func(merged jsontext.Value) error {
+			v := d.decode(merged)
+			return validate(&v)
+		})
+	})})
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/livestore-go/livestore/event"
@@ -137,7 +138,7 @@ func TestStoredDocumentsOfOtherVersions(t *testing.T) {
 	if got := stored(); got != `{"filter":"new","removed":[1],"sizes":{"z":1},"Plain":2}` {
 		t.Errorf("a patch left %s", got)
 	}
-	for _, broken := range []string{`{"filter":7}`, `[]`, `null`, `{`, ``} {
+	for _, broken := range []string{`{"filter":7}`, `[]`, `null`} {
 		put(broken)
 		if diff := cmp.Diff(standard(), get(e, settings.Get("a")), cmp.AllowUnexported(Settings{})); diff != "" {
 			t.Errorf("%s is not the default: %s", broken, diff)
@@ -236,5 +237,123 @@ func TestWrongDocuments(t *testing.T) {
 	}
 	if _, err := state.NewDocument("fn", func() {}).Get("a").Statement(""); err == nil {
 		t.Error("a document without a default was read")
+	}
+}
+
+// A new default reads the same whether state was kept or is derived anew.
+func TestADefaultIsNotStored(t *testing.T) {
+	type view struct {
+		Filter string `json:"filter"`
+		Size   int    `json:"size"`
+	}
+	before, after := state.NewDocument("view", view{"all", 10}), state.NewDocument("view", view{"all", 20})
+	if state.MustSchema(before).Hash() != state.MustSchema(after).Hash() {
+		t.Fatal("the default is in the hash")
+	}
+	e := open(t, before)
+	e.commit(before.Patch("a", state.Set(&before.Row.Filter, "done")))
+	if got := get(e, state.Scalar[string]("SELECT value FROM view")); got != `{"filter":"done"}` {
+		t.Errorf("stored %s", got)
+	}
+	if got := get(e, after.Get("a")); got != (view{"done", 20}) {
+		t.Errorf("read %v", got)
+	}
+}
+
+type percent int
+
+func (p percent) Validate() error {
+	if p > 100 {
+		return errors.New("is more than 100")
+	}
+	return nil
+}
+
+type span struct {
+	From  int      `json:"from"`
+	To    int      `json:"to"`
+	Zoom  percent  `json:"zoom"`
+	Other *percent `json:"other"`
+}
+
+func (s *span) Validate() error {
+	if s.From > s.To {
+		return errors.New("from is after to")
+	}
+	return nil
+}
+
+func TestPatchesAreValidated(t *testing.T) {
+	doc := state.NewDocument("span", span{From: 0, To: 10})
+	e := open(t, doc)
+	r := doc.Row
+	for want, d := range map[string]event.Draft{
+		`event spanPatched: argument /value: from is after to`: doc.Patch("a", state.Set(&r.From, 11)),
+		`event spanPatched: argument /value: document "span": member "zoom": is more than 100`: doc.Patch(
+			"a", state.Set(&r.Zoom, 101)),
+		`event spanPatched: argument /value: document "span": member "other": is more than 100`: doc.Patch(
+			"a", state.Set(&r.Other, new(percent(101)))),
+	} {
+		err := e.tryCommit(d)
+		if _, ok := errors.AsType[*event.ArgsError](err); !ok || err.Error() != want {
+			t.Errorf("error is %v\nwant %s", err, want)
+		}
+	}
+	// What the default would refuse is right after another change.
+	e.commit(doc.Set("a", span{From: 20, To: 30}))
+	e.commit(doc.Patch("a", state.Set(&r.From, 25), state.Set(&r.Other, nil)))
+	if got := get(e, doc.Get("a")); got != (span{From: 25, To: 30}) {
+		t.Errorf("read %v", got)
+	}
+}
+
+func TestRawChangesOfDocuments(t *testing.T) {
+	doc, number := state.NewDocument("span", span{From: 0, To: 10}), state.NewDocument("number", 1)
+	e := open(t, doc, number)
+	def := func(name string) *event.Definition {
+		d, _ := e.schema.Definition(name)
+		return d
+	}
+	for _, c := range []struct{ name, args, want string }{
+		{"spanSet", `{"id":"a"}`, "value is missing"},
+		{"spanSet", `{"id":"a","value":[]}`, "is no JSON object"},
+		{"spanSet", `{"id":"a","value":null}`, "is no JSON object"},
+		{"spanSet", `{"id":"a","value":{"from":"x"}}`, "/from"},
+		{"spanSet", `{"id":"a","value":{"from":2,"to":1}}`, "from is after to"},
+		{"spanPatched", `{"id":"a"}`, "value is missing"},
+		{"spanPatched", `{"id":"a","value":7}`, "is no JSON object"},
+		{"spanPatched", `{"id":"a","value":{"from":"x"}}`, "/from"},
+		{"spanPatched", `{"id":"a","value":{"zoom":101}}`, `member "zoom": is more than 100`},
+		{"spanPatched", `{"id":"a","value":{"from":11}}`, "from is after to"},
+		{"numberSet", `{"id":"a","value":"x"}`, "numberSet"},
+		{"numberPatched", `{"id":"a","value":{}}`, "needs a struct"},
+	} {
+		err := e.tryCommit(event.Raw(def(c.name), jsontext.Value(c.args)))
+		if _, ok := errors.AsType[*event.ArgsError](err); !ok || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s %s: error is %v, want %s in it", c.name, c.args, err, c.want)
+		}
+	}
+	for _, c := range [][2]string{
+		{"spanSet", `{"id":"a","value":{"from":1,"to":3}}`},
+		{"spanPatched", `{"id":"a","value":{"to":4,"later":1}}`},
+		{"numberSet", `{"id":"a","value":7}`},
+	} {
+		e.commit(event.Raw(def(c[0]), jsontext.Value(c[1])))
+	}
+	if got := get(e, doc.Get("a")); got != (span{From: 1, To: 4}) || get(e, number.Get("a")) != 7 {
+		t.Errorf("read %v", got)
+	}
+	// An event of a version in which the value was another is no error: it reads as the default.
+	for _, args := range []string{`{"id":"b","value":{"from":"x"}}`, `{"id":"b","value":[]}`} {
+		if err := e.schema.Materialize(e, event.Client{Name: "spanSet", Args: jsontext.Value(args)}); err != nil {
+			t.Error(err)
+		}
+		if got := get(e, doc.Get("b")); got != (span{To: 10}) {
+			t.Errorf("%s: read %v", args, got)
+		}
+	}
+	err := e.schema.Materialize(e, event.Client{Name: "spanSet", Args: jsontext.Value(`{"id":"b"}`)})
+	if _, ok := errors.AsType[*event.ArgsError](err); !ok {
+		t.Errorf("error is %v", err)
 	}
 }

@@ -89,6 +89,9 @@ func (e *ScanError) Error() string {
 
 func (e *ScanError) Unwrap() error { return e.Err }
 
+// errNilQuery is for a nil *Table, *Select or *Document where a query is wanted: most often a package variable used before it is made.
+var errNilQuery = errors.New("the query is a nil table, select or document: make it with NewTable or NewDocument before it is used")
+
 // What a [ValueError] or a [ScanError] wraps.
 var (
 	ErrInvalidUTF8 = errors.New("text is not valid UTF-8: keep bytes in a []byte")

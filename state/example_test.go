@@ -32,10 +32,11 @@ func Example() {
 		}),
 	)
 	for _, sql := range schema.DDL() {
-		fmt.Println(sql)
+		fmt.Println(strings.ReplaceAll(sql, "NULL, ", "NULL,\n"))
 	}
 	// Output:
-	// CREATE TABLE "notes" ("id" TEXT NOT NULL PRIMARY KEY, "text" TEXT NOT NULL, "pinned" INTEGER NOT NULL DEFAULT 0, "gone" TEXT) STRICT
+	// CREATE TABLE "notes" ("id" TEXT NOT NULL PRIMARY KEY, "text" TEXT NOT NULL,
+	// "pinned" INTEGER NOT NULL DEFAULT 0 CHECK ("pinned" IN (0, 1)), "gone" TEXT) STRICT
 	// CREATE INDEX "notes_pinned_idx" ON "notes" ("pinned")
 }
 

@@ -61,14 +61,15 @@ func (l eventList) part(b *builder) {
 			continue
 		}
 		def := d.Definition()
-		b.materializer(&materializer{def: def, noState: true})
+		check := func(_ *Tx, raw jsontext.Value) error { return def.Check(raw) }
+		b.materializer(&materializer{def: def, run: check, noState: true})
 	}
 }
 
 // materializer is what becomes of one event.
 type materializer struct {
 	def     *event.Definition
-	run     func(*Tx, jsontext.Value) error // nil for NoState
+	run     func(*Tx, jsontext.Value) error
 	noState bool
 	err     error
 }
@@ -85,10 +86,10 @@ func (m *materializer) part(b *builder) {
 // would otherwise end every start of the app.
 type PanicError struct {
 	Value any
-	Stack []byte
+	Stack []byte // where it came from, as debug.Stack writes it
 }
 
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.Value, e.Stack) }
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
 // Unwrap returns the value when it is an error.
 func (e *PanicError) Unwrap() error {
@@ -109,7 +110,8 @@ func (e *UnknownEventError) Error() string {
 
 // Materialize derives from e what it changes, on db. It is neither atomic nor undone here: the caller keeps a savepoint, and names
 // the event in the error. For an event that is none of the schema's nothing is done and the error is an *[UnknownEventError];
-// arguments that are not what the definition says are an *[event.ArgsError]; a panic is a *[PanicError].
+// arguments that are not what the definition says are an *[event.ArgsError]; a panic is a *[PanicError]. The [Tx] it made is of no
+// use afterwards.
 func (s *Schema) Materialize(db DB, e event.Client) (err error) {
 	m, ok := s.materializers[e.Name]
 	if !ok {
@@ -120,5 +122,7 @@ func (s *Schema) Materialize(db DB, e event.Client) (err error) {
 			err = &PanicError{Value: p, Stack: debug.Stack()}
 		}
 	}()
-	return m.run(NewTx(db, e), e.Args)
+	tx := NewTx(db, e)
+	defer tx.done.Store(true)
+	return m.run(tx, e.Args)
 }

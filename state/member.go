@@ -12,8 +12,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/livestore-go/livestore/event"
 )
 
 // member is one field of a document's value as JSON sees it.
@@ -22,6 +20,14 @@ type member struct {
 	offset uintptr
 	typ    reflect.Type
 	depth  int
+}
+
+// membersOf lists the JSON members of a value of type t, nil for what is no struct.
+func membersOf(t reflect.Type) []member {
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	return readMembers(t)
 }
 
 // readMembers lists the JSON members of a struct type, those of embedded structs too. It is empty for a type that writes its own JSON.
@@ -69,12 +75,10 @@ func appendMembers(ms []member, t reflect.Type, base uintptr, depth int) []membe
 // encode writes a value with every member: what omitempty or omitzero left out is there as null, which reads as zero. Without
 // it the default would shine through where zero was set.
 func (d *document) encode(v any) (jsontext.Value, error) {
-	if c, ok := v.(interface{ Validate() error }); ok {
-		if err := c.Validate(); err != nil {
-			return nil, err
-		}
+	if err := validate(v); err != nil {
+		return nil, err
 	}
-	raw, err := json.Marshal(v, json.Deterministic(true))
+	raw, err := json.Marshal(v, marshalOptions)
 	if err != nil || len(d.members) == 0 {
 		return raw, err
 	}
@@ -112,8 +116,11 @@ func (d *document) patch(sets []Assignment) (jsontext.Value, error) {
 		}
 		names = append(names, m.name)
 		reflect.NewAt(m.typ, unsafe.Add(v.UnsafePointer(), m.offset)).Elem().Set(reflect.NewAt(m.typ, a.val).Elem())
+		if err := m.validate(v.UnsafePointer()); err != nil {
+			return nil, fmt.Errorf("document %q: %w", d.name, err)
+		}
 	}
-	raw, err := json.Marshal(v.Interface(), json.Deterministic(true))
+	raw, err := json.Marshal(v.Interface(), marshalOptions)
 	if err != nil {
 		return nil, err
 	}
@@ -237,20 +244,4 @@ func mergeMembers(base, change jsontext.Value) (jsontext.Value, error) {
 		}
 	}
 	return joinMembers(ms)
-}
-
-// discard checks the arguments of an event that changes no state.
-func discard(def *event.Definition) func(*Tx, jsontext.Value) error {
-	return func(_ *Tx, raw jsontext.Value) error {
-		v := reflect.New(def.ArgsType())
-		if err := json.Unmarshal(raw, v.Interface()); err != nil {
-			return &event.ArgsError{Event: def.Name(), Err: err}
-		}
-		if c, ok := reflect.TypeAssert[interface{ Validate() error }](v.Elem()); ok {
-			if err := c.Validate(); err != nil {
-				return &event.ArgsError{Event: def.Name(), Err: err}
-			}
-		}
-		return nil
-	}
 }

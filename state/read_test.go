@@ -3,6 +3,7 @@ package state_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -335,6 +336,42 @@ func TestSessionIDIsBoundToTheReader(t *testing.T) {
 		s, err := q.Statement(id)
 		if err != nil || !cmp.Equal(s.Args, []any{id, "x"}) {
 			t.Errorf("bound %v, %v", s.Args, err)
+		}
+	}
+}
+
+// A package variable used before it is made is a nil pointer in a query.
+func TestNilQueries(t *testing.T) {
+	e := open(t, tasks)
+	var table *state.Table[Todo]
+	for name, err := range map[string]error{
+		"table":    second(tryGet(e, state.Query[[]Todo](table))),
+		"select":   second(tryGet(e, state.Query[[]Todo]((*state.Select[Todo])(nil)))),
+		"document": second(tryGet(e, state.Query[int]((*state.Document[int])(nil)))),
+		"pluck":    second(tryGet(e, state.Pluck(table, new("")))),
+		"map":      second(tryGet(e, state.Map(state.Query[[]Todo](table), func(t []Todo) int { return len(t) }))),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "is a nil table") {
+			t.Errorf("%s: error is %v", name, err)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestNumbersBeyondInt64(t *testing.T) {
+	e := open(t, tasks)
+	for _, text := range []string{"9223372036854775808.0", "9223372036854775808", "1e19", "-1e19", "'9223372036854775808'"} {
+		if n, err := tryGet(e, state.Scalar[int]("SELECT "+text)); !errors.Is(err, state.ErrRange) {
+			t.Errorf("%s is %d, %v", text, n, err)
+		}
+	}
+	for text, want := range map[string]int{
+		"9223372036854775807": math.MaxInt64, "-9223372036854775808": math.MinInt64, "-9223372036854775808.0": math.MinInt64,
+		"'9223372036854775807'": math.MaxInt64,
+	} {
+		if n, err := tryGet(e, state.Scalar[int]("SELECT "+text)); err != nil || n != want {
+			t.Errorf("%s is %d, %v", text, n, err)
 		}
 	}
 }

@@ -23,12 +23,13 @@ func returning[R any](t *table, w Write, addrs []any) *Returned[R] {
 		}
 	}
 	q.built = newBound(s.SQL+" RETURNING "+names, s.Args, err)
-	q.built.session = false // a write binds what it was given
 	return q
 }
 
-// Statement returns the write.
-func (q *Returned[R]) Statement(string) (Statement, error) { return q.built.stmt, q.built.err }
+// Statement returns the write as the event of the given session makes it.
+func (q *Returned[R]) Statement(sessionID string) (Statement, error) {
+	return q.built.statement(sessionID)
+}
 
 // Decode makes the rows of a result.
 func (q *Returned[R]) Decode(r Rows) ([]R, error) {

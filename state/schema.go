@@ -48,10 +48,11 @@ func (b *builder) fail(err error) { b.errs = append(b.errs, err) }
 
 func (b *builder) materializer(m *materializer) {
 	name := m.def.Name()
+	nameErr := checkEventName(name)
 	other, dup := b.schema.materializers[name]
 	switch {
-	case name == "":
-		b.fail(errors.New("an event definition has no name"))
+	case nameErr != nil:
+		b.fail(nameErr)
 	case dup && other.def != m.def:
 		b.fail(fmt.Errorf("event %s is defined twice: two events can not have the same name", name))
 	case dup && other.noState && m.noState:
@@ -177,11 +178,6 @@ func (fk foreignKey) check(to *table) error {
 // finish derives what the schema answers with.
 func (b *builder) finish() {
 	s := b.schema
-	for _, m := range s.materializers {
-		if m.noState {
-			m.run = discard(m.def)
-		}
-	}
 	for _, t := range b.tables {
 		s.ddl = append(s.ddl, t.ddl()...)
 		s.tables = append(s.tables, TableInfo{Name: t.name, ClientOnly: t.clientOnly})

@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -78,13 +79,13 @@ func TestSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		`CREATE TABLE "todos" ("id" TEXT NOT NULL PRIMARY KEY, "list" TEXT NOT NULL, "text" TEXT NOT NULL, "done" INTEGER NOT NULL DEFAULT 0, ` +
-			`FOREIGN KEY ("list") REFERENCES "lists" ("id") ON DELETE CASCADE) STRICT`,
+		`CREATE TABLE "todos" ("id" TEXT NOT NULL PRIMARY KEY, "list" TEXT NOT NULL, "text" TEXT NOT NULL, "done" INTEGER NOT NULL DEFAULT 0 ` +
+			`CHECK ("done" IN (0, 1)), FOREIGN KEY ("list") REFERENCES "lists" ("id") ON DELETE CASCADE) STRICT`,
 		`CREATE INDEX "todos_done_idx" ON "todos" ("done")`,
 		`CREATE TABLE "lists" ("id" TEXT NOT NULL PRIMARY KEY, "name" TEXT NOT NULL) STRICT`,
-		`CREATE UNIQUE INDEX "lists_name_id_idx" ON "lists" ("name", "id")`,
+		`CREATE UNIQUE INDEX "lists_name_id_uidx" ON "lists" ("name", "id")`,
 		`CREATE TABLE "recent" ("id" TEXT NOT NULL PRIMARY KEY, "name" TEXT NOT NULL) STRICT`,
-		`CREATE TABLE "filter" ("id" TEXT NOT NULL PRIMARY KEY, "value" TEXT NOT NULL) STRICT`,
+		`CREATE TABLE "filter" ("id" TEXT NOT NULL PRIMARY KEY, "value" TEXT NOT NULL CHECK (json_valid("value"))) STRICT`,
 		`CREATE VIRTUAL TABLE search USING fts5(text, content='todos')`,
 		`CREATE TRIGGER todos_search AFTER INSERT ON todos BEGIN INSERT INTO search(rowid, text) VALUES (new.rowid, new.text); END`,
 		`CREATE VIEW "open todos" AS SELECT * FROM todos WHERE NOT done`,
@@ -153,17 +154,17 @@ func TestSchemasThatCanNotBe(t *testing.T) {
 		"event v1.Opened has no materializer: add On, or NoState": {
 			state.Events(added, opened, pinged), state.On(added, add), state.NoState(pinged),
 		},
-		"event v1.Added is defined twice: two events":     {state.Events(other), state.On(added, add)},
-		`table "todos" has the name of table "todos"`:     {todos, lists, todos},
-		`table "Lists" has the name of table "lists"`:     {lists, state.NewTable[List]("Lists")},
-		`index "lists_name_id_idx" has the name of table`: {state.NewTable[List]("lists_name_id_idx"), lists},
-		`view "todos" has the name of table "todos"`:      {lists, todos, state.DDL("CREATE VIEW todos AS SELECT 1")},
-		"event filterSet is defined twice":                {filter, state.NewDocument("filter", 1)},
-		`table "lists" is not in the schema`:              {todos},
-		"UnknownEvents: the policy is nil":                {state.UnknownEvents(nil)},
-		"UnknownEvents: the policy is none of":            {state.UnknownEvents(state.Callback(nil))},
-		"UnknownEvents: the policy is none of Warn":       {state.UnknownEvents(state.UnknownMode(9))},
-		"UnknownEvents is given twice":                    {state.UnknownEvents(state.Warn), state.UnknownEvents(state.Fail)},
+		"event v1.Added is defined twice: two events":      {state.Events(other), state.On(added, add)},
+		`table "todos" has the name of table "todos"`:      {todos, lists, todos},
+		`table "Lists" has the name of table "lists"`:      {lists, state.NewTable[List]("Lists")},
+		`index "lists_name_id_uidx" has the name of table`: {state.NewTable[List]("lists_name_id_uidx"), lists},
+		`view "todos" has the name of table "todos"`:       {lists, todos, state.DDL("CREATE VIEW todos AS SELECT 1")},
+		"event filterSet is defined twice":                 {filter, state.NewDocument("filter", 1)},
+		`table "lists" is not in the schema`:               {todos},
+		"UnknownEvents: the policy is nil":                 {state.UnknownEvents(nil)},
+		"UnknownEvents: the policy is none of":             {state.UnknownEvents(state.Callback(nil))},
+		"UnknownEvents: the policy is none of Warn":        {state.UnknownEvents(state.UnknownMode(9))},
+		"UnknownEvents is given twice":                     {state.UnknownEvents(state.Warn), state.UnknownEvents(state.Fail)},
 	} {
 		_, err := state.NewSchema(parts...)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -253,12 +254,12 @@ version "2"
 document "filter" client-only true version ""
 	column "id" text
 	column "value" json
-	CREATE TABLE "filter" ("id" TEXT NOT NULL PRIMARY KEY, "value" TEXT NOT NULL) STRICT
+	CREATE TABLE "filter" ("id" TEXT NOT NULL PRIMARY KEY, "value" TEXT NOT NULL CHECK (json_valid("value"))) STRICT
 table "lists" client-only false version ""
 	column "id" text
 	column "name" text
 	CREATE TABLE "lists" ("id" TEXT NOT NULL PRIMARY KEY, "name" TEXT NOT NULL) STRICT
-	CREATE UNIQUE INDEX "lists_name_id_idx" ON "lists" ("name", "id")
+	CREATE UNIQUE INDEX "lists_name_id_uidx" ON "lists" ("name", "id")
 table "recent" client-only true version ""
 	column "id" text
 	column "name" text
@@ -268,8 +269,8 @@ table "todos" client-only false version ""
 	column "list" text
 	column "text" text
 	column "done" bool
-	CREATE TABLE "todos" ("id" TEXT NOT NULL PRIMARY KEY, "list" TEXT NOT NULL, "text" TEXT NOT NULL, "done" INTEGER NOT NULL DEFAULT 0, ` +
-		`FOREIGN KEY ("list") REFERENCES "lists" ("id") ON DELETE CASCADE) STRICT
+	CREATE TABLE "todos" ("id" TEXT NOT NULL PRIMARY KEY, "list" TEXT NOT NULL, "text" TEXT NOT NULL, "done" INTEGER NOT NULL DEFAULT 0 ` +
+		`CHECK ("done" IN (0, 1)), FOREIGN KEY ("list") REFERENCES "lists" ("id") ON DELETE CASCADE) STRICT
 	CREATE INDEX "todos_done_idx" ON "todos" ("done")
 ddl client-only false
 	"CREATE VIRTUAL TABLE search USING fts5(text, content='todos')"
@@ -289,7 +290,7 @@ event "v1.Pinged" synced no state
 	}
 }
 
-const goldenHash = "b95d61ae5ba42d3e1766f4ce532a2371"
+const goldenHash = "c4f42126e90694a0e4c2ce0ed4d85879"
 
 func TestHashChangesWithTheState(t *testing.T) {
 	type plain struct {
@@ -341,5 +342,31 @@ func TestHashChangesWithTheState(t *testing.T) {
 			t.Errorf("%s has the hash of %s", name, other)
 		}
 		seen[h] = name
+	}
+}
+
+// Validate with a pointer receiver holds for an event without state too.
+func TestNoStateValidatesAsTheDefinition(t *testing.T) {
+	s := state.MustSchema(state.NoState(event.Synced[span]("v1.Spanned")))
+	err := s.Materialize(nil, event.Client{Name: "v1.Spanned", Args: []byte(`{"from":2,"to":1}`)})
+	if _, ok := errors.AsType[*event.ArgsError](err); !ok || !strings.Contains(err.Error(), "from is after to") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestEventNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"":                               "an event definition has no name",
+		"v1.\xff":                        `event name "v1.\xff" is not valid UTF-8`,
+		"v1.A\nB":                        `event name "v1.A\nB" holds a control character`,
+		"v1.A\u0085":                     `event name "v1.A\u0085" holds a control character`,
+		"v1." + strings.Repeat("x", 198): `event name "v1.xxxxxxxxxxxxxxxxx"… has 201 bytes: the greatest length is 200`,
+		"v1." + strings.Repeat("x", 197): "",
+		"v1.Größe hinzugefügt 😀":         "",
+	} {
+		_, err := state.NewSchema(state.NoState(event.Synced[Added](name)))
+		if got := fmt.Sprint(err); (want == "" && err != nil) || (want != "" && got != "schema: "+want) {
+			t.Errorf("%q: error is %v, want %s", name, err, want)
+		}
 	}
 }

@@ -64,12 +64,34 @@ func Asc[T any](col *T) Order { return Order{addressOf(col), false} }
 // Desc sorts from great to small, NULL last.
 func Desc[T any](col *T) Order { return Order{addressOf(col), true} }
 
+// ordered refuses columns whose text does not order as its values do.
+func (t *table) ordered(c *column) error {
+	var cure string
+	switch {
+	case c.codec.kind == kindDecimal:
+		cure = `numbers in text, which orders "10" before "9": leave out the option text, or compare with WhereSQL and CAST`
+	case c.codec.kind == kindMarshaled && c.elem == timeType:
+		cure = "times in text of varying length, which orders wrongly within a second: use the option datetime or datetimeinteger"
+	case c.codec.kind == kindMarshaled:
+		cure = "text that its Go type writes, whose order need not be that of the values: store the underlying kind with the option " +
+			"integer, real or blob, or when the order of the text is meant say so with WhereSQL, or ORDER BY in SQL"
+	default:
+		return nil
+	}
+	return &ColumnError{Table: t.name, Field: c.field, Err: errors.New("can not be ordered by: the column holds " + cure)}
+}
+
 // OrderBy sorts the rows, after the columns of earlier calls. Rows that are equal in all of them come in no promised order.
+// Columns that hold numbers as text, or what a type writes of itself, are refused: their text has another order.
 func (q *Select[R]) OrderBy(orders ...Order) *Select[R] {
 	n := q.with()
 	for _, o := range orders {
 		c, err := q.t.resolve(o.col)
 		if err != nil {
+			n.err = errors.Join(n.err, err)
+			return n
+		}
+		if err := q.t.ordered(c); err != nil {
 			n.err = errors.Join(n.err, err)
 			return n
 		}
@@ -106,6 +128,9 @@ func (q *Select[R]) Offset(n int) *Select[R] {
 
 // Statement returns the SELECT; its text is built once.
 func (q *Select[R]) Statement(sessionID string) (Statement, error) {
+	if q == nil {
+		return Statement{}, errNilQuery
+	}
 	q.once.Do(func() {
 		sql, args := q.t.selectSQL(q.t.list, q.clauses())
 		q.built = newBound(sql, args, q.err)
@@ -114,7 +139,12 @@ func (q *Select[R]) Statement(sessionID string) (Statement, error) {
 }
 
 // Decode makes the rows of a result; it is never nil.
-func (q *Select[R]) Decode(r Rows) ([]R, error) { return decodeRows[R](r, q.t.plan, q.t.name, &q.size) }
+func (q *Select[R]) Decode(r Rows) ([]R, error) {
+	if q == nil {
+		return nil, errNilQuery
+	}
+	return decodeRows[R](r, q.t.plan, q.t.name, &q.size)
+}
 
 func (q *Select[R]) yields() (v []R)   { return v }
 func (q *Select[R]) query() *Select[R] { return q }
@@ -194,6 +224,9 @@ type Selection[R any] interface {
 // Pluck reads one column of what a query finds.
 func Pluck[R, C any](q Selection[R], col *C) Query[[]C] {
 	s := q.query()
+	if s == nil {
+		return &pluck[C]{built: newBound("", nil, errNilQuery)}
+	}
 	c, err := s.t.resolve(addressOf(col))
 	if err != nil {
 		return &pluck[C]{built: newBound("", nil, errors.Join(s.err, err))}

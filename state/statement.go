@@ -32,8 +32,8 @@ type DB interface {
 const maxArgs = 32766
 
 // SessionID stands for the id of the session that runs a query or commits a draft: as the id of a client document, and as
-// an argument of any read. It is replaced when the query is bound and when the draft is encoded. In a materializer it is the session
-// that committed the event.
+// a value of any read, or of a write in a materializer. It is replaced when the query is bound and when the draft is encoded. In a
+// materializer it is the session that committed the event.
 const SessionID = "@livestore/session-id"
 
 // bound is the built form of a read: its statement, or why there is none.
@@ -48,12 +48,29 @@ func newBound(sql string, args []any, err error) bound {
 	if err == nil && len(args) > maxArgs {
 		b.err = &TooManyArgsError{Count: len(args)}
 	}
+	b.session = hasSession(args)
+	return b
+}
+
+func hasSession(args []any) bool {
 	for _, a := range args {
 		if s, ok := a.(string); ok && s == SessionID {
-			b.session = true
+			return true
 		}
 	}
-	return b
+	return false
+}
+
+// bindSession returns a copy of args with the id of a session where [SessionID] was.
+func bindSession(args []any, sessionID string) []any {
+	out := make([]any, len(args))
+	for i, a := range args {
+		if s, ok := a.(string); ok && s == SessionID {
+			a = sessionID
+		}
+		out[i] = a
+	}
+	return out
 }
 
 // statement puts the session in. Without one the statement is the same for everyone and shared.
@@ -64,12 +81,5 @@ func (b *bound) statement(sessionID string) (Statement, error) {
 	if !b.session {
 		return b.stmt, nil
 	}
-	args := make([]any, len(b.stmt.Args))
-	for i, a := range b.stmt.Args {
-		if s, ok := a.(string); ok && s == SessionID {
-			a = sessionID
-		}
-		args[i] = a
-	}
-	return Statement{SQL: b.stmt.SQL, Args: args}, nil
+	return Statement{SQL: b.stmt.SQL, Args: bindSession(b.stmt.Args, sessionID)}, nil
 }

@@ -227,10 +227,18 @@ func (t *Table[R]) First() Query[*R] { return t.all.First() }
 func (t *Table[R]) Count() Query[int] { return t.all.Count() }
 
 // Statement returns the SELECT of all rows.
-func (t *Table[R]) Statement(sessionID string) (Statement, error) { return t.all.Statement(sessionID) }
+func (t *Table[R]) Statement(sessionID string) (Statement, error) {
+	return t.query().Statement(sessionID)
+}
 
 // Decode makes the rows of a result.
-func (t *Table[R]) Decode(r Rows) ([]R, error) { return t.all.Decode(r) }
+func (t *Table[R]) Decode(r Rows) ([]R, error) { return t.query().Decode(r) }
 
-func (t *Table[R]) yields() (v []R)   { return v }
-func (t *Table[R]) query() *Select[R] { return t.all }
+func (t *Table[R]) yields() (v []R) { return v }
+
+func (t *Table[R]) query() *Select[R] {
+	if t == nil {
+		return nil
+	}
+	return t.all
+}

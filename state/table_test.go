@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/livestore-go/livestore/internal/sqlite"
 	"github.com/livestore-go/livestore/state"
 )
 
@@ -97,13 +98,17 @@ var everything = state.NewTable[every]("everything")
 func TestColumnsOfEveryKind(t *testing.T) {
 	s := state.MustSchema(everything)
 	want := `CREATE TABLE "everything" ("id" TEXT NOT NULL PRIMARY KEY, "Author" TEXT, "Plain" TEXT NOT NULL, "blobs" BLOB NOT NULL, ` +
-		`"Bool" INTEGER NOT NULL, "boolT" TEXT NOT NULL, "BoolP" INTEGER, "Int" INTEGER NOT NULL, "Int8" INTEGER NOT NULL, ` +
+		`"Bool" INTEGER NOT NULL CHECK ("Bool" IN (0, 1)), "boolT" TEXT NOT NULL CHECK ("boolT" IN ('false', 'true')), ` +
+		`"BoolP" INTEGER CHECK ("BoolP" IN (0, 1)), "Int" INTEGER NOT NULL, "Int8" INTEGER NOT NULL, ` +
 		`"Int16" INTEGER NOT NULL, "Int32" INTEGER NOT NULL, "Int64" INTEGER NOT NULL, "intT" TEXT NOT NULL, "Uint" INTEGER NOT NULL, ` +
 		`"Uint8" INTEGER NOT NULL, "Uint16" INTEGER NOT NULL, "Uint32" INTEGER NOT NULL, "uint64" TEXT NOT NULL, "UintP" INTEGER, ` +
 		`"F32" REAL NOT NULL, "F64" REAL NOT NULL, "F64P" REAL, "Bytes" BLOB NOT NULL, "bytesN" BLOB, "bytesT" TEXT NOT NULL, ` +
 		`"BytesP" BLOB, "Named" BLOB NOT NULL, "Time" TEXT NOT NULL, "timeI" INTEGER NOT NULL, "timeT" TEXT NOT NULL, "TimeP" TEXT, ` +
 		`"timeN" TEXT, "Dur" INTEGER NOT NULL, "Level" TEXT NOT NULL, "levelI" INTEGER NOT NULL, "LevelP" TEXT, "Version" TEXT NOT NULL, ` +
-		`"Raw" TEXT NOT NULL, "rawN" TEXT, "json" TEXT NOT NULL, "jsonP" TEXT, "jsonN" TEXT, "jsonA" TEXT, "jsonS" TEXT NOT NULL) STRICT`
+		`"Raw" TEXT NOT NULL CHECK (json_valid("Raw")), "rawN" TEXT CHECK (json_valid("rawN")), ` +
+		`"json" TEXT NOT NULL CHECK (json_valid("json")), "jsonP" TEXT CHECK (json_valid("jsonP")), ` +
+		`"jsonN" TEXT CHECK (json_valid("jsonN")), "jsonA" TEXT CHECK (json_valid("jsonA")), ` +
+		`"jsonS" TEXT NOT NULL CHECK (json_valid("jsonS"))) STRICT`
 	if diff := cmp.Diff([]string{want}, s.DDL()); diff != "" {
 		t.Error(diff)
 	}
@@ -456,5 +461,74 @@ func TestAllThatIsWrongWithATableIsSaid(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "field A:") {
 			t.Errorf("a read or write of the table says %v", err)
 		}
+	}
+}
+
+// A raw write can not leave a bool or JSON that no row can hold.
+func TestRawWritesKeepWhatRowsCanHold(t *testing.T) {
+	type row struct {
+		B *bool
+		T *bool  `db:"t,text"`
+		J *[]int `db:"j,json"`
+	}
+	table := state.NewTable[row]("rows")
+	e := open(t, table)
+	e.do(table.Insert(row{}), table.Insert(row{new(true), new(false), new([]int{1})}))
+	for _, set := range []string{"B = 2", "T = 'yes'", "j = '{'", "j = ''"} {
+		if err := e.tx().Exec(state.Exec("UPDATE rows SET " + set)); !sqlite.IsConstraint(err) {
+			t.Errorf("%s: error is %v", set, err)
+		}
+	}
+}
+
+func TestAnIndexAndAUniqueIndexOfOneColumn(t *testing.T) {
+	type row struct{ A string }
+	e := open(t, state.NewTable[row]("rows", state.Index("A"), state.UniqueIndex("A")))
+	if got := get(e, state.Scalar[int]("SELECT count(*) FROM sqlite_schema WHERE type = 'index'")); got != 2 {
+		t.Errorf("%d indexes are there", got)
+	}
+}
+
+// One instant is one text, whatever its zone.
+func TestTimesAsTextAreFoundFromEveryZone(t *testing.T) {
+	type row struct {
+		At time.Time `db:"at,text"`
+	}
+	table := state.NewTable[row]("rows")
+	e := open(t, table)
+	at := time.Date(2026, 11, 24, 6, 30, 1, 987_654_321, time.FixedZone("CET", 3600))
+	e.do(table.Insert(row{at}))
+	for _, at := range []time.Time{at, at.UTC(), at.In(time.FixedZone("", -7200))} {
+		if got := get(e, table.Where(state.Eq(&table.Row.At, at))); len(got) != 1 || got[0].At != at.UTC() {
+			t.Errorf("%v: read %v", at, got)
+		}
+	}
+}
+
+// JSON takes what encoding/json takes.
+func TestJSONColumnsOfTypesThatV2Refuses(t *testing.T) {
+	type value struct {
+		Wait time.Duration
+		Key  [3]byte
+		Raw  []byte
+	}
+	type row struct {
+		V value `db:"v,json"`
+	}
+	table, doc := state.NewTable[row]("rows"), state.NewDocument("doc", value{Wait: 1})
+	e := open(t, table, doc)
+	want := value{time.Second, [3]byte{1, 2, 3}, []byte{4}}
+	e.do(table.Insert(row{want}))
+	if diff := cmp.Diff([]row{{want}}, get(e, table)); diff != "" {
+		t.Error(diff)
+	}
+	if got := get(e, state.Scalar[string]("SELECT v FROM rows")); got != `{"Wait":1000000000,"Key":[1,2,3],"Raw":"BA=="}` {
+		t.Errorf("stored %s", got)
+	}
+	e.commit(doc.Set("a", want))
+	e.commit(doc.Patch("a", state.Set(&doc.Row.Wait, time.Minute)))
+	want.Wait = time.Minute
+	if diff := cmp.Diff(want, get(e, doc.Get("a"))); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -1,6 +1,10 @@
 package state
 
 import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
 	"github.com/livestore-go/livestore/event"
 )
 
@@ -10,18 +14,38 @@ type Tx struct {
 	db    DB
 	event event.Client
 	seen  bool // event is as materializers see it
+	done  atomic.Bool
 }
+
+// ErrTxDone is wrapped by what a [Tx] says that was kept after its materializer returned. What it wrote then would
+// belong to no event.
+var ErrTxDone = errors.New("the materializer has returned: its transaction can not be used any more")
 
 // NewTx makes the transaction in which e is materialized on db.
 func NewTx(db DB, e event.Client) *Tx { return &Tx{db: db, event: e} }
 
-// Exec runs a write. After an error the materializer should return it: the whole commit is undone.
+// Exec runs a write. [SessionID] among its values is the session that committed the event. After an error the materializer should
+// return it: the whole commit is undone.
 func (tx *Tx) Exec(w Write) error {
+	if err := tx.check(); err != nil {
+		return err
+	}
 	s, err := w.Statement()
 	if err != nil {
 		return err
 	}
+	if hasSession(s.Args) {
+		s.Args = bindSession(s.Args, tx.event.SessionID)
+	}
 	return tx.db.Exec(s)
+}
+
+// check refuses a transaction whose materializer has returned.
+func (tx *Tx) check() error {
+	if tx.done.Load() {
+		return fmt.Errorf("event %s %s: %w", tx.event.Name, tx.event.Num, ErrTxDone)
+	}
+	return nil
 }
 
 // Event returns the event that is materialized.
@@ -52,6 +76,9 @@ func visible(e event.Client) event.Client {
 // Read runs a query inside a materializer. [SessionID] in it is the session that committed the event.
 func Read[T any](tx *Tx, q Query[T]) (T, error) {
 	var v T
+	if err := tx.check(); err != nil {
+		return v, err
+	}
 	s, err := q.Statement(tx.event.SessionID)
 	if err != nil {
 		return v, err

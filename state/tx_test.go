@@ -129,3 +129,61 @@ func TestArgumentsAreCheckedOnArrival(t *testing.T) {
 		}
 	}
 }
+
+// SessionID in a write is the session that committed the event, as in a read.
+func TestWritesOfTheSession(t *testing.T) {
+	r := todos.Row
+	done := event.Synced[Added]("v1.Done")
+	e := open(t, todos, lists, state.On(done, func(tx *state.Tx, _ Added) error {
+		todo := func(id string) Todo { return Todo{ID: id, List: "l", Text: state.SessionID} }
+		for _, w := range []state.Write{
+			lists.Insert(List{"l", "home"}),
+			todos.Insert(todo("1")), todos.Insert(Todo{ID: "2", List: "l"}), todos.Insert(todo("3")), todos.Insert(Todo{ID: "4", List: "l"}),
+			todos.Update(state.Set(&r.Text, state.SessionID)).Where(state.Eq(&r.ID, "2")),
+			todos.Delete().Where(state.Eq(&r.ID, "3"), state.Eq(&r.Text, state.SessionID)),
+			state.Exec("UPDATE todos SET text = ? WHERE id = '4'", state.SessionID),
+		} {
+			if err := tx.Exec(w); err != nil {
+				return err
+			}
+		}
+		back, err := state.Read(tx, todos.Insert(todo("5")).Returning(&r.Text))
+		if err == nil && back[0].Text != "session" {
+			t.Errorf("Returning wrote %q", back[0].Text)
+		}
+		return err
+	}))
+	e.commit(done.New(Added{"1", "x"}))
+	got := get(e, state.SQL[string]("SELECT id || ' ' || text FROM todos ORDER BY id"))
+	if want := []string{"1 session", "2 session", "4 session", "5 session"}; !cmp.Equal(got, want) {
+		t.Errorf("wrote %q, want %q", got, want)
+	}
+}
+
+// What a kept transaction wrote would be in no event, and in no undo log.
+func TestATransactionEndsWithItsMaterializer(t *testing.T) {
+	kept := event.Synced[Added]("v1.Kept")
+	var tx *state.Tx
+	fail := false
+	e := open(t, todos, lists, state.On(kept, func(now *state.Tx, _ Added) error {
+		tx = now
+		if fail {
+			panic("no")
+		}
+		return tx.Exec(lists.Insert(List{"l", "home"}))
+	}))
+	for _, fail = range []bool{false, true} {
+		if err := e.tryCommit(kept.New(Added{"1", "x"})); (err != nil) != fail {
+			t.Fatal(err)
+		}
+		if err := tx.Exec(lists.Delete()); !errors.Is(err, state.ErrTxDone) || !strings.Contains(err.Error(), "v1.Kept") {
+			t.Errorf("Exec: error is %v", err)
+		}
+		if _, err := state.Read(tx, lists.Insert(List{"m", ""}).Returning()); !errors.Is(err, state.ErrTxDone) {
+			t.Errorf("Read: error is %v", err)
+		}
+	}
+	if got := get(e, lists.Count()); got != 1 {
+		t.Errorf("%d lists are there", got)
+	}
+}

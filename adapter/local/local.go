@@ -6,6 +6,7 @@
 //	eventlog.db     the eventlog, the only file that can not be made again
 //	state-HASH.db   state under the schema with that hash, derived from the eventlog
 //	ID.journal      commits of a session that the eventlog does not have yet
+//	ID.journal.torn a journal whose end could not be read: what could be is in the eventlog
 //	lock, owner     held by the process that has the store open; its process id
 //
 // All stores opened with one store id on one adapter value are sessions of one client. Another process, and another adapter value
@@ -80,16 +81,33 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("store %s in %s is open in %s: close it there, or use another directory", e.StoreID, e.Dir, who)
 }
 
+// DirError says that the directory of a store can not be made or written to.
+type DirError struct {
+	StoreID string
+	Dir     string
+	Err     error
+}
+
+func (e *DirError) Error() string {
+	return fmt.Sprintf("the directory of store %s, %s, can not be written to: make it and what is in it writable for this process, "+
+		"or use another directory: %v", e.StoreID, e.Dir, e.Err)
+}
+
+func (e *DirError) Unwrap() error { return e.Err }
+
 func (a *Adapter) open(ctx context.Context, r session.Request) (client.Config, error) {
 	dir := filepath.Join(a.dir, r.StoreID)
 	if err := makeDir(dir, func(in string) error { return journal.OS(in).SyncDir() }); err != nil {
-		return client.Config{}, fmt.Errorf("make directory of store %s: %w", r.StoreID, err)
+		return client.Config{}, &DirError{StoreID: r.StoreID, Dir: dir, Err: err}
 	}
 	lock, err := acquire(dir, r.StoreID)
+	if _, locked := errors.AsType[*LockedError](err); err != nil && !locked {
+		err = &DirError{StoreID: r.StoreID, Dir: dir, Err: err}
+	}
 	if err != nil {
 		return client.Config{}, err
 	}
-	files := client.Files{FS: journal.OS(dir), Dir: dir}
+	files := client.Files{FS: journal.OS(dir), Dir: dir, Logger: r.Logger}
 	m, clientID, err := files.Boot(ctx, r, func() string { return cmp.Or(a.opts.ClientID, client.NewID()) })
 	if err != nil {
 		return client.Config{}, errors.Join(err, lock.Unlock())
@@ -129,7 +147,7 @@ func acquire(dir, storeID string) (*flock.Flock, error) {
 	lock := flock.New(filepath.Join(dir, "lock"), flock.SetPermissions(0o600))
 	ok, err := lock.TryLock()
 	if err != nil {
-		return nil, fmt.Errorf("lock directory %s: %w", dir, err)
+		return nil, err
 	}
 	if !ok {
 		b, _ := os.ReadFile(path)
@@ -137,7 +155,7 @@ func acquire(dir, storeID string) (*flock.Flock, error) {
 		return nil, &LockedError{StoreID: storeID, Dir: dir, PID: pid}
 	}
 	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock directory %s: %w", dir, err), lock.Unlock())
+		return nil, errors.Join(err, lock.Unlock())
 	}
 	return lock, nil
 }

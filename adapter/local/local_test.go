@@ -16,6 +16,7 @@ import (
 	"github.com/livestore-go/livestore/adapter/local"
 	"github.com/livestore-go/livestore/event"
 	"github.com/livestore-go/livestore/internal/eventlog"
+	"github.com/livestore-go/livestore/internal/journal"
 	"github.com/livestore-go/livestore/state"
 )
 
@@ -250,4 +251,43 @@ func TestSchemaThatDoesNotKnowAnEvent(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What can not be read of a journal is kept and said; what can be is taken.
+func TestDamagedJournalIsKept(t *testing.T) {
+	dir := filled(t, "a")
+	path := filepath.Join(dir, "store")
+	log, err := eventlog.Open(filepath.Join(path, "eventlog.db"), &eventlog.Options{StoreID: "store"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clientID := log.Meta().ClientID
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w, err := journal.Create(journal.OS(path), "left"+journal.Ext, journal.Header{Journal: "left", ClientID: clientID, SessionID: "s", StoreID: "store"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range []string{"b", "c", "d"} {
+		args := []byte(fmt.Sprintf(`{"name":%q}`, name))
+		if err := w.Append(journal.Record{Ordinal: uint64(i + 1), Events: []journal.Event{{Name: "v1.Added", Args: args}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(path, "left"+journal.Ext)
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[bytes.Index(b, []byte(`"c"`))] ^= 1
+	write(t, file, b)
+	expectNames(t, dir, "a", "b")
+	if kept, err := os.ReadFile(file + ".torn"); err != nil || !bytes.Equal(kept, b) {
+		t.Errorf("what could not be read is not kept: %v", err)
+	}
+	expectNames(t, dir, "a", "b")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -59,15 +62,41 @@ Every change is safe on disk before the command returns.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
-		PersistentPreRun:  func(*cobra.Command, []string) { a.begun = true },
-		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if a.dir == "" {
+				return errors.New("--dir is empty: name the directory that holds the list")
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.PersistentFlags().StringVar(&a.dir, "dir", defaultDir(), "directory that holds the list")
+	root.SetFlagErrorFunc(wrongFlag)
+	root.PersistentFlags().StringVar(&a.dir, "dir", cmp.Or(a.dir, defaultDir()), "directory that holds the list")
 	root.AddCommand(
 		a.addCommand(), a.listCommand(), a.watchCommand(), a.doneCommand(), a.reopenCommand(), a.priCommand(), a.rmCommand(),
 		a.undeleteCommand(), a.importCommand(), a.exportCommand(), a.statusCommand(),
 	)
+	for _, c := range root.Commands() { // cobra checks flags to the last moment before it calls RunE
+		run := c.RunE
+		c.RunE = func(c *cobra.Command, args []string) error {
+			a.begun = true
+			return run(c, args)
+		}
+	}
 	return root
+}
+
+// wrongFlag explains a number below zero, which cobra takes for a flag.
+func wrongFlag(c *cobra.Command, err error) error {
+	_, word, _ := strings.Cut(err.Error(), "unknown shorthand flag: ")
+	_, word, ok := strings.Cut(word, " in ")
+	if _, isNumber := strconv.Atoi(word); !ok || isNumber != nil {
+		return err
+	}
+	if strings.Contains(c.Use, "NUMBER") {
+		return fmt.Errorf(noNumber, word)
+	}
+	return fmt.Errorf("%w: put -- in front of words that begin with -", err)
 }
 
 // defaultDir is where programs of this person keep their data.
@@ -106,6 +135,14 @@ func (a *app) with(ctx context.Context, f func(*livestore.Store) error) (err err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	return f(store)
+}
+
+// count says how many there are of a thing.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // usageError is a command line that was not understood.

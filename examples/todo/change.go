@@ -153,6 +153,8 @@ func (a *app) changeIn(ctx context.Context, store *livestore.Store, numbers []st
 	return nil
 }
 
+const noNumber = "%q is no number of a task: 'todo list' shows them in front"
+
 // find returns the tasks with the numbers, each once.
 func find(store *livestore.Store, numbers []string) ([]tasks.Row, error) {
 	var rows []tasks.Row
@@ -160,7 +162,7 @@ func find(store *livestore.Store, numbers []string) ([]tasks.Row, error) {
 	for _, s := range numbers {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < 1 {
-			return nil, usagef("%q is no number of a task: 'todo list' shows them in front", s)
+			return nil, usagef(noNumber, s)
 		}
 		if seen[n] {
 			continue

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -46,26 +47,31 @@ func (a *app) listCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			filter := tasks.ParseFilter(args)
 			filter.Which = which.which()
-			return a.with(c.Context(), func(store *livestore.Store) error {
-				rows, err := livestore.Get(store, tasks.List(filter))
-				if err != nil {
-					return err
-				}
-				counts, err := livestore.Get(store, tasks.Count(today()))
-				if err != nil {
-					return err
-				}
-				for _, line := range a.out.Tasks(rows, today()) {
-					fmt.Fprintln(a.out, line)
-				}
-				fmt.Fprintln(a.out, "--")
-				fmt.Fprintln(a.out, summary(filter, len(rows), counts))
-				return nil
-			})
+			return a.list(c.Context(), filter)
 		},
 	}
 	which.add(c)
 	return c
+}
+
+// list shows a list once.
+func (a *app) list(ctx context.Context, filter tasks.Filter) error {
+	return a.with(ctx, func(store *livestore.Store) error {
+		rows, err := livestore.Get(store, tasks.List(filter))
+		if err != nil {
+			return err
+		}
+		counts, err := livestore.Get(store, tasks.Count(today()))
+		if err != nil {
+			return err
+		}
+		for _, line := range a.out.Tasks(rows, today()) {
+			fmt.Fprintln(a.out, line)
+		}
+		fmt.Fprintln(a.out, "--")
+		fmt.Fprintln(a.out, summary(filter, len(rows), counts))
+		return nil
+	})
 }
 
 // summary says how much of the list is shown.

@@ -24,7 +24,7 @@ func (a *app) statusCommand() *cobra.Command {
 				for _, line := range [][2]string{
 					{"directory", fmt.Sprintf("%s (%s)", a.dir, store.StorageMode())},
 					{"tasks", fmt.Sprintf("%d open (%d due), %d completed, %d removed", counts.Open, counts.Due, counts.Done, counts.Removed)},
-					{"eventlog", fmt.Sprintf("at %s, %d events wait for the leader", sync.LeaderHead, sync.Pending)},
+					{"eventlog", fmt.Sprintf("at %s, %s pending", sync.LeaderHead, count(sync.Pending, "event"))},
 					{"set aside", fmt.Sprint(sync.SetAside)},
 					{"client", fmt.Sprintf("%s, session %s", store.ClientID(), store.SessionID())},
 				} {

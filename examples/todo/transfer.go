@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -33,9 +34,9 @@ was interrupted goes on where it was.`,
 			return a.with(c.Context(), func(store *livestore.Store) error {
 				switch {
 				case a.out.Interactive():
-					opts.OnCommit = func(done, total int) { fmt.Fprintf(a.out, "\r%d of %d lines", done, total) }
+					opts.OnCommit = func(done, total int) { fmt.Fprintf(a.out, "\r%d of %s", done, count(total, "line")) }
 				case progress:
-					opts.OnCommit = func(done, total int) { fmt.Fprintf(a.out, "%d of %d lines\n", done, total) }
+					opts.OnCommit = func(done, total int) { fmt.Fprintf(a.out, "%d of %s\n", done, count(total, "line")) }
 				}
 				report, err := tasks.Import(c.Context(), store, lines, &opts)
 				if a.out.Interactive() {
@@ -44,7 +45,7 @@ was interrupted goes on where it was.`,
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(a.out, "%d lines: %d imported, %d here already", report.Lines, report.Added, report.Known)
+				fmt.Fprintf(a.out, "%s: %d imported, %d here already", count(report.Lines, "line"), report.Added, report.Known)
 				if report.Removed > 0 {
 					fmt.Fprintf(a.out, ", %d removed here ('todo list --removed' shows them)", report.Removed)
 				}
@@ -90,7 +91,7 @@ that were imported and not changed come out as they went in.`,
 				if err := writeFile(args[0], force, func(w io.Writer) error { return todotxt.Write(w, lines) }); err != nil {
 					return err
 				}
-				fmt.Fprintf(a.out, "%d tasks written to %s\n", len(lines), args[0])
+				fmt.Fprintf(a.out, "%s written to %s\n", count(len(lines), "task"), args[0])
 				return nil
 			})
 		},
@@ -100,10 +101,29 @@ that were imported and not changed come out as they went in.`,
 }
 
 // writeFile writes a file as a whole or not at all.
-func writeFile(name string, replace bool, write func(io.Writer) error) (err error) {
+func writeFile(name string, replace bool, write func(io.Writer) error) error {
 	if _, err := os.Stat(name); err == nil && !replace {
 		return fmt.Errorf("%s exists: --force replaces it", name)
 	}
+	if err := replaceFile(name, write); err != nil {
+		return fmt.Errorf("write %s: %w", name, cause(err))
+	}
+	return nil
+}
+
+// cause leaves the name of the file out of an error: it is not the one that was asked for.
+func cause(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	if e, ok := errors.AsType[*os.LinkError](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+// replaceFile writes a file beside the one with the name, and then puts it in its place.
+func replaceFile(name string, write func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -20,7 +21,8 @@ func (a *app) watchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "watch [WORD...]",
 		Short: "Show the list, and again whenever it changes",
-		Long: `Show the list, and again whenever it changes. Commands are typed below it, without the word todo in front; q leaves.
+		Long: `Show the list, and again whenever it changes. Commands are typed below it, without the word todo in front; q leaves. Where
+the list does not go to a terminal, it is shown once.
 
 ` + filterHelp,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -29,6 +31,9 @@ func (a *app) watchCommand() *cobra.Command {
 			}
 			filter := tasks.ParseFilter(args)
 			filter.Which = which.which()
+			if !a.out.Interactive() {
+				return a.list(c.Context(), filter)
+			}
 			return a.with(c.Context(), func(store *livestore.Store) error {
 				w := &watch{app: a, store: store, filter: filter, live: a.out.Whole()}
 				defer w.live.Close()
@@ -72,6 +77,7 @@ func (w *watch) run(ctx context.Context) error {
 		defer cancel()
 		w.obey(ctx)
 	}()
+	defer screen.OnResize(func() { w.show(func() {}) })()
 	for v, err := range livestore.Watch(ctx, w.store, both) {
 		if err != nil {
 			return err
@@ -121,13 +127,28 @@ func (w *watch) show(change func()) {
 	if w.message != "" {
 		foot = append(foot, strings.Split(w.message, "\n")...)
 	}
-	if term.Interactive() {
-		_, height := term.Size()
-		foot = foot[:min(len(foot), height/2)]
-		if room := height - len(foot) - 2; len(lines) > room {
-			hidden := len(lines) - room + 1
-			lines = append(lines[:max(room-1, 0)], term.Paint(screen.Dim, fmt.Sprintf("… and %d more", hidden)))
-		}
+	_, height := term.Size()
+	w.live.Draw(page(lines, foot, height, func(hidden int) string {
+		return term.Paint(screen.Dim, fmt.Sprintf("… and %d more", hidden))
+	}), "> ")
+}
+
+// page fits a list, and what is said below it, above the prompt of a terminal with height rows: one row more and the first one would be
+// pushed away. The first line below the list is what stays longest.
+func page(lines, foot []string, height int, more func(hidden int) string) []string {
+	room := max(height-1, 0) // without the prompt
+	foot = foot[:min(len(foot), (room+1)/2)]
+	room -= len(foot)
+	var rule []string
+	if room > 1 {
+		rule = []string{"--"}
+		room--
 	}
-	w.live.Draw(append(append(lines, "--"), foot...), "> ")
+	switch {
+	case room == 0:
+		lines = nil
+	case len(lines) > room:
+		lines = append(slices.Clone(lines[:room-1]), more(len(lines)-room+1))
+	}
+	return slices.Concat(lines, rule, foot)
 }

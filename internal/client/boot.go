@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,6 +24,9 @@ type Files struct {
 	FS  journal.FS // the directory, for journals and names
 	Dir string     // the same directory, for SQLite
 	VFS string     // SQLite's file system; empty for the operating system's
+
+	Logger *slog.Logger
+	Synced bool // there is a sync provider: events may have to be undone
 }
 
 // Boot opens log and state, and takes what earlier sessions left in their journals. It returns the leader, and the id of the client,
@@ -30,19 +34,24 @@ type Files struct {
 func (f *Files) Boot(
 	ctx context.Context, r session.Request, newClientID func() string,
 ) (_ *leader.Machine, clientID string, err error) {
+	if f.Logger == nil {
+		f.Logger = r.Logger
+	}
 	log, err := eventlog.Open(filepath.Join(f.Dir, "eventlog.db"), &eventlog.Options{
 		StoreID: r.StoreID, VFS: f.VFS, NewClientID: newClientID,
 	})
 	if err != nil {
 		return nil, "", err
 	}
-	files := &migrate.State{FS: f.FS, Dir: f.Dir, VFS: f.VFS, Log: log, Schema: r.Schema, Logger: r.Logger, OnBoot: r.OnBoot}
+	files := &migrate.State{
+		FS: f.FS, Dir: f.Dir, VFS: f.VFS, Log: log, Schema: r.Schema, Synced: f.Synced, Logger: r.Logger, OnBoot: r.OnBoot,
+	}
 	state, err := files.Open(ctx)
 	if err != nil {
 		return nil, "", errors.Join(err, log.Close())
 	}
 	m, err := leader.NewMachine(leader.Config{
-		StoreID: r.StoreID, Log: log, State: state, NewID: NewID, Logger: r.Logger, Rebuild: files.Rebuild, Now: time.Now,
+		StoreID: r.StoreID, Log: log, State: state, Synced: f.Synced, NewID: NewID, Logger: r.Logger, Rebuild: files.Rebuild, Now: time.Now,
 	})
 	if err != nil {
 		return nil, "", errors.Join(err, log.Close(), state.Conn().Close())
@@ -77,8 +86,7 @@ func (f *Files) adopt(ctx context.Context, m *leader.Machine) error {
 	for i, name := range names {
 		h, records, err := journal.Read(f.FS, name)
 		if err != nil {
-			return fmt.Errorf("journal %s holds commits that can not be read; move it out of the directory to open the store without them: %w",
-				filepath.Join(f.Dir, name), err)
+			return f.unreadable(err)
 		}
 		journals[i] = left{name, h, records}
 	}
@@ -92,6 +100,17 @@ func (f *Files) adopt(ctx context.Context, m *leader.Machine) error {
 		}
 	}
 	return nil
+}
+
+// unreadable says where a journal that can not be read lies. The errors of damage say the rest: which journal, and what to do.
+func (f *Files) unreadable(err error) error {
+	if e, ok := errors.AsType[*journal.FormatError](err); ok {
+		err = e
+	}
+	if e, ok := errors.AsType[*journal.VersionError](err); ok {
+		err = e
+	}
+	return fmt.Errorf("in %s: %w", f.Dir, err)
 }
 
 // Adopt takes what is in the journal of one session that is no more, and deletes it.
@@ -108,10 +127,10 @@ func (f *Files) Adopt(m *leader.Machine, id string) error {
 }
 
 func (f *Files) take(m *leader.Machine, j left) error {
-	if err := j.adopt(m); err != nil {
+	if err := j.adopt(m, f.unreadable); err != nil {
 		return err
 	}
-	if err := f.FS.Remove(j.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := f.discard(j.name); err != nil {
 		return err
 	}
 	// The journal's high-water ordinal is needed for as long as the file can come back.
@@ -120,6 +139,27 @@ func (f *Files) take(m *leader.Machine, j left) error {
 	}
 	return m.Forget(j.header.Journal)
 }
+
+// discard deletes a journal that has been taken. One that was not whole to its end is kept under another name: a commit that was torn had
+// not returned or was not persisted, but behind damage of another kind there may be more.
+func (f *Files) discard(name string) error {
+	s, err := journal.Inspect(f.FS, name)
+	if err != nil {
+		return err
+	}
+	if s.Tail.Dropped > 0 {
+		f.Logger.Warn("the end of a journal could not be read and is kept", "file", filepath.Join(f.Dir, name+torn),
+			"bytes", s.Tail.Dropped, "from", s.Tail.Offset, "why", s.Tail.Reason)
+		return f.FS.Rename(name, name+torn)
+	}
+	if err := f.FS.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// torn is appended to the name of a journal whose end could not be read.
+const torn = ".torn"
 
 // sweep removes journals whose creation was cut short: they have never held a commit.
 func (f *Files) sweep() error {
@@ -137,11 +177,11 @@ func (f *Files) sweep() error {
 	return nil
 }
 
-func (j *left) adopt(m *leader.Machine) error {
+func (j *left) adopt(m *leader.Machine, unreadable func(error) error) error {
 	var step []journal.Record
 	for rec, err := range j.records {
 		if err != nil {
-			return fmt.Errorf("read journal %s: %w", j.name, err)
+			return unreadable(err)
 		}
 		if step = append(step, rec); len(step) == adoptStep {
 			if err := m.Adopt(j.header, step); err != nil {

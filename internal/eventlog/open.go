@@ -114,7 +114,9 @@ func (l *Log) begin(o Options) error {
 	if l.meta.StoreID != o.StoreID {
 		return &FormatError{Path: l.path, StoreID: l.meta.StoreID}
 	}
-	return nil
+	// A process that was killed may have left what is written and not synced. From here on others act on it: numbers are given after it
+	// and journals deleted. So it must stay.
+	return l.conn.Exec(sqlite.Internal, "PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
 func checkIDs(path string, app, version int64) error {

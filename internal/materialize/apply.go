@@ -60,15 +60,20 @@ func (e *Engine) apply(ev *event.Client) error {
 	if ev.Num.IsClientOnly() {
 		e.cur.scope = event.ScopeClientOnly
 	}
-	e.cur.foreign = ev.ID.IsZero()
+	e.cur.foreign, e.cur.err = ev.ID.IsZero(), nil
 	if err := e.materialize(ev); err != nil {
 		return err
+	}
+	changes := e.conn.Take(mark)
+	if err := changes.Err(); sqlite.IsFault(err) { // a full-text table that could not be written
+		return fmt.Errorf("materialize %s %s: %w", ev.Num, ev.Name, err)
+	} else if err != nil {
+		return &Error{Event: ev.Name, Num: ev.Num, Err: err}
 	}
 	if e.noUndo {
 		e.head = Head{Num: ev.Num, ID: ev.ID}
 		return e.dropUndo() // what is older can not be reached any more
 	}
-	changes := e.conn.Take(mark)
 	for _, t := range changes.Tables() {
 		e.changed[t] = struct{}{}
 	}
@@ -85,11 +90,17 @@ func (e *Engine) apply(ev *event.Client) error {
 // to stop at one: it stays in the log, and a schema that knows it derives its state when that is rebuilt.
 func (e *Engine) materialize(ev *event.Client) error {
 	err := e.schema.Materialize(&e.cur, *ev)
+	if e.cur.err != nil && (err == nil || !errors.Is(err, e.cur.err)) {
+		err = e.cur.err // the materializer has dropped it
+	}
 	_, unknown := errors.AsType[*state.UnknownEventError](err)
 	switch {
 	case err == nil:
 		return nil
 	case unknown && e.schema.UnknownEvents().Mode != state.Fail:
+		if e.onUnknown != nil {
+			e.onUnknown(*ev)
+		}
 		return nil
 	case unknown || sqlite.IsFault(err):
 		return fmt.Errorf("materialize %s %s: %w", ev.Num, ev.Name, err)
@@ -131,34 +142,48 @@ type db struct {
 	e       *Engine
 	scope   event.Scope
 	foreign bool // the event is another client's: it has applied there, and is not refused here
+	err     error
 }
 
 // Exec runs a write of a materializer.
 func (d *db) Exec(s state.Statement) error {
 	stmt, err := d.prepare(s)
-	if err != nil {
-		return err
+	if err == nil {
+		err = stmt.Exec(s.Args)
 	}
-	return stmt.Exec(s.Args)
+	return d.keep(err)
 }
 
 // Query runs a read of a materializer, or a write that returns rows.
 func (d *db) Query(s state.Statement, fn func(state.Rows) error) error {
 	stmt, err := d.prepare(s)
 	if err != nil {
-		return err
+		return d.keep(err)
 	}
 	rows, err := stmt.Query(s.Args)
 	if err != nil {
-		return err
+		return d.keep(err)
 	}
-	defer rows.Close()
-	return fn(rows)
+	err = fn(rows)
+	_ = d.keep(rows.Err())
+	return errors.Join(err, d.keep(rows.Close()))
+}
+
+// keep remembers an error that a materializer may not pass over: what is refused at one client may be allowed at another, and what a
+// machine can not do another can. A constraint is part of the state, so a materializer may try it.
+func (d *db) keep(err error) error {
+	if err != nil && d.err == nil && !sqlite.IsConstraint(err) {
+		d.err = err
+	}
+	return err
 }
 
 // prepare checks that synced and client-only state stay apart: a synced event derives the same rows on every client
 // only if nothing it reads or writes depends on events that other clients do not have (R9).
 func (d *db) prepare(s state.Statement) (*sqlite.Stmt, error) {
+	if d.err != nil {
+		return nil, d.err
+	}
 	stmt, err := d.e.conn.Prepare(sqlite.Materialize, s.SQL)
 	if err != nil {
 		return nil, err

@@ -40,6 +40,9 @@ func CatchUp(
 	return nil
 }
 
+// OnUnknown has f told of each event that is none of the schema's, from now on. Nil tells nobody.
+func (e *Engine) OnUnknown(f func(event.Client)) { e.onUnknown = f }
+
 // Retreat undoes events until the engine stands at one of the log: those that the log has not, or has no more. at gives the event of the
 // log at a position. The error is [ErrUndoMissing] when undo entries do not reach back that far. After an error the caller rolls its
 // transaction back.

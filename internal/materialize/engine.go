@@ -58,6 +58,8 @@ type Engine struct {
 	forgot  event.SeqNum           // where ForgetUndo was last asked to forget up to
 	changed map[string]struct{}    // tables changed since TakeChanged
 
+	onUnknown func(event.Client) // told of each event that is none of the schema's; may be nil
+
 	cur db // what the running materializer writes through; reused, so that a commit does not allocate it
 }
 

@@ -45,7 +45,7 @@ type State struct {
 func (s *State) Open(ctx context.Context) (*materialize.Engine, error) {
 	engine, err := s.reuse(ctx)
 	if err != nil {
-		if ctx.Err() != nil {
+		if _, lost := errors.AsType[*LostLogError](err); lost || ctx.Err() != nil {
 			return nil, err
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -63,6 +63,41 @@ func (s *State) Open(ctx context.Context) (*materialize.Engine, error) {
 	}
 	s.clean()
 	return engine, nil
+}
+
+// LostLogError says that the eventlog is empty and state is not: the eventlog commits first, so it was deleted or replaced.
+type LostLogError struct {
+	Dir   string
+	State string // the state file
+	Head  event.SeqNum
+}
+
+func (e *LostLogError) Error() string {
+	return fmt.Sprintf("the eventlog in %s is empty, but %s stands at %s: put eventlog.db back, or delete %s to begin with nothing",
+		e.Dir, e.State, e.Head, e.State)
+}
+
+// tellUnknown has events that are none of the schema's reported as its policy wants it: each to its callback, or a line a name
+// when the returned function is called.
+func (s *State) tellUnknown(e *materialize.Engine) (done func()) {
+	policy := s.Schema.UnknownEvents()
+	seen := map[string]int{}
+	e.OnUnknown(func(ev event.Client) {
+		if policy.Callback != nil {
+			policy.Callback(ev)
+		}
+		seen[ev.Name]++
+	})
+	return func() {
+		e.OnUnknown(nil)
+		if policy.Mode != state.Warn {
+			return
+		}
+		for name, n := range seen {
+			s.Logger.Warn("the schema does not know an event; it is in the log and changes nothing until the app is updated",
+				"dir", s.Dir, "event", name, "times", n)
+		}
+	}
 }
 
 func (s *State) name() string { return prefix + s.Schema.Hash()[:min(16, len(s.Schema.Hash()))] + ext }
@@ -89,6 +124,9 @@ func (s *State) reuse(ctx context.Context) (_ *materialize.Engine, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if head := engine.Head().Num; s.Log.Count() == 0 && head != (event.SeqNum{}) {
+		return nil, &LostLogError{Dir: s.Dir, State: s.name(), Head: head}
+	}
 	if err := conn.Begin(); err != nil {
 		return nil, err
 	}
@@ -96,6 +134,7 @@ func (s *State) reuse(ctx context.Context) (_ *materialize.Engine, err error) {
 		return nil, err
 	}
 	engine.KeepUndo(s.Synced)
+	defer s.tellUnknown(engine)()
 	if err := materialize.CatchUp(ctx, engine, s.Log.Read, 0, s.progress("apply", s.OnBoot)); err != nil {
 		return nil, err
 	}
@@ -191,6 +230,7 @@ func (s *State) fill(
 		return until(upTo, s.Log.Read(after, limit))
 	}
 	engine.KeepUndo(s.Synced)
+	defer s.tellUnknown(engine)()
 	skip := int(s.Log.Count()) - materialize.UndoCap
 	if err := materialize.CatchUp(ctx, engine, read, skip, s.progress("rebuild", tell)); err != nil {
 		return err

@@ -321,3 +321,52 @@ func TestOpenIsCancelled(t *testing.T) {
 		})
 	}
 }
+
+// A state that stands somewhere beside a log that is empty means that the log was lost: the log commits first.
+func TestEmptyLogBesideStateIsRefused(t *testing.T) {
+	p := newPlace(t, 10)
+	schema := schemaOf("1", nil)
+	p.expect(t, schema, 10)
+	if err := p.log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"", "-wal"} {
+		if err := os.Remove(filepath.Join(p.dir, "eventlog.db"+suffix)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	if p.log, err = eventlog.Open(filepath.Join(p.dir, "eventlog.db"), &eventlog.Options{StoreID: "store"}); err != nil {
+		t.Fatal(err)
+	}
+	before := p.files(t)
+	_, err = p.open(schema)
+	if e, ok := errors.AsType[*migrate.LostLogError](err); !ok || e.Head.Global != 10 {
+		t.Errorf("opening it: %v", err)
+	}
+	if after := p.files(t); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Errorf("files were %v and are %v", before, after)
+	}
+}
+
+// Events that the schema does not know are reported when state is derived without them: each to a callback, a line a name otherwise.
+func TestUnknownEventsAreReported(t *testing.T) {
+	p := newPlace(t, 20)
+	var told int
+	if e, err := p.open(state.MustSchema(rows, state.UnknownEvents(state.Callback(func(event.Client) { told++ })))); err != nil {
+		t.Fatal(err)
+	} else if err := e.Conn().Close(); err != nil {
+		t.Fatal(err)
+	}
+	if told != 20 || p.out.Len() > 0 {
+		t.Errorf("told %d times, logged %q", told, &p.out)
+	}
+	e, err := p.open(state.MustSchema(rows, state.Version("2")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Conn().Close()
+	if line := p.out.String(); strings.Count(line, "\n") != 1 || !strings.Contains(line, "event=v1.Added") || !strings.Contains(line, "times=20") {
+		t.Errorf("logged %q", line)
+	}
+}

@@ -53,6 +53,7 @@ type Machine struct {
 
 	confirming []waiting // persisted, waiting for the backend's confirmation
 	setAside   []link.SetAside
+	warned     map[string]bool // deprecated events that were committed
 }
 
 // NewMachine returns a machine that has to be given a snapshot before anything else.
@@ -67,12 +68,16 @@ var (
 	ErrEmpty = errors.New("a commit needs at least one event")
 )
 
-// PendingFullError says that the leader is too far behind the session. Nothing was committed.
-type PendingFullError struct{ Pending, Max int }
+// PendingFullError says that the leader is too far behind the session for a commit of so many events. Nothing was committed.
+type PendingFullError struct{ Pending, Events, Max int }
 
 func (e *PendingFullError) Error() string {
-	return fmt.Sprintf("%d events wait for the leader and at most %d may: "+
-		"wait for a receipt to become persisted, commit less at once, or raise MaxPending", e.Pending, e.Max)
+	if e.Events > e.Max {
+		return fmt.Sprintf("the commit has %d events and at most %d may wait for the leader: split the commit, or raise MaxPending",
+			e.Events, e.Max)
+	}
+	return fmt.Sprintf("%d events wait for the leader, the commit has %d more, and at most %d may wait: "+
+		"wait for a receipt to become persisted, commit less at once, or raise MaxPending", e.Pending, e.Events, e.Max)
 }
 
 // UnknownEventError says that a committed event is not in the schema of the store. Nothing was committed.
@@ -80,6 +85,26 @@ type UnknownEventError struct{ Event string }
 
 func (e *UnknownEventError) Error() string {
 	return fmt.Sprintf("event %s is not in the schema: give the schema a materializer for it with state.On", e.Event)
+}
+
+// OtherDefinitionError says that a committed event has the name of one in the schema and is another definition: its arguments or its
+// scope may be others. Nothing was committed.
+type OtherDefinitionError struct{ Event string }
+
+func (e *OtherDefinitionError) Error() string {
+	return fmt.Sprintf("event %s is defined twice: commit drafts of the definition that the schema was made with", e.Event)
+}
+
+// deprecated says once that an event should not be committed any more.
+func (m *Machine) deprecated(def *event.Definition) {
+	if def.Deprecated() == "" || m.warned[def.Name()] {
+		return
+	}
+	if m.warned == nil {
+		m.warned = map[string]bool{}
+	}
+	m.warned[def.Name()] = true
+	m.cfg.Logger.Warn("a deprecated event is committed", "store", m.cfg.StoreID, "event", def.Name(), "why", def.Deprecated())
 }
 
 // Commit admits drafts as one commit: number, materialize, journal; or nothing at all.
@@ -91,7 +116,7 @@ func (m *Machine) Commit(drafts []event.Draft, retry event.CommitID) (*Commit, e
 		return nil, fmt.Errorf("the session boots anew: %w", m.lost)
 	}
 	if m.events+len(drafts) > m.cfg.MaxPending {
-		return nil, &PendingFullError{Pending: m.events, Max: m.cfg.MaxPending}
+		return nil, &PendingFullError{Pending: m.events, Events: len(drafts), Max: m.cfg.MaxPending}
 	}
 	var cause string
 	if !retry.IsZero() {
@@ -116,6 +141,10 @@ func (m *Machine) Commit(drafts []event.Draft, retry event.CommitID) (*Commit, e
 		if !ok {
 			return nil, &UnknownEventError{Event: d.Definition().Name()}
 		}
+		if def != d.Definition() {
+			return nil, &OtherDefinitionError{Event: def.Name()}
+		}
+		m.deprecated(def)
 		num, parent := head.Next(def.Scope(), m.heads.Generation)
 		c.events[i] = event.Client{
 			Num: num, Parent: parent, Name: def.Name(), Args: args,

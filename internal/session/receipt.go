@@ -136,7 +136,7 @@ func (m *Machine) never(c *Commit, stage Stage) error {
 		return nil
 	case Confirmed:
 		if !m.cfg.Synced {
-			return no("the store has no sync provider; give the adapter one")
+			return no("the store has no sync provider")
 		}
 		if !c.synced() {
 			return no("it holds client-only events, which never leave the client")

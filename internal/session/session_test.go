@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -262,6 +263,10 @@ func TestMaxPending(t *testing.T) {
 		_, err := a.Commit(t.Context(), []event.Draft{add("3", "three")})
 		if full, ok := errors.AsType[*session.PendingFullError](err); !ok || full.Pending != 2 || full.Max != 2 {
 			t.Fatalf("one too many: %v", err)
+		}
+		_, err = a.Commit(t.Context(), []event.Draft{add("3", "three"), add("4", "four"), add("5", "five")})
+		if err == nil || !strings.Contains(err.Error(), "the commit has 3 events and at most 2 may wait for the leader: split") {
+			t.Errorf("a commit too large for any leader: %v", err)
 		}
 		close(gate.open)
 		synctest.Wait()

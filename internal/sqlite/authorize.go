@@ -119,7 +119,7 @@ func (c *Conn) authorizeRead(g *gathering, name, column string) *DeniedError {
 	switch {
 	case t != nil && t.kind == kindView: // its tables are reported too
 	case t != nil:
-		if c.mode == Materialize && t.reserved() {
+		if c.mode != Internal && t.reserved() {
 			return &DeniedError{Op: "read table", Object: t.name}
 		}
 		// How a full-text table keeps its rows depends on when it was asked to write them. It reads its settings itself

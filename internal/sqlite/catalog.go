@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -241,7 +242,7 @@ func (c *Conn) each(sql string, f func(*sqlite3.Stmt)) error {
 
 // contents adds to the tables a statement reads those its full-text tables take their text from. They are read when it is
 // executed, and the authorizer does not say so.
-func (c *Conn) contents(reads []string) ([]string, error) {
+func (c *Conn) contents(mode Mode, reads []string) ([]string, error) {
 	for i := 0; i < len(reads); i++ {
 		t := c.catalog.find(reads[i])
 		if t == nil || t.content == "" {
@@ -255,7 +256,7 @@ func (c *Conn) contents(reads []string) ([]string, error) {
 				reads = append(reads, content.name)
 			}
 		default:
-			behind, err := c.tablesOf(content)
+			behind, err := c.tablesOf(mode, content)
 			if err != nil {
 				return nil, err
 			}
@@ -269,9 +270,13 @@ func (c *Conn) contents(reads []string) ([]string, error) {
 	return reads, nil
 }
 
-// tablesOf returns the tables a view reads.
-func (c *Conn) tablesOf(view *table) ([]string, error) {
-	s, _, g, err := c.compile(Internal, "SELECT * FROM "+sqlite3.QuoteIdentifier(view.name))
+// tablesOf returns the tables a view reads. What a mode refuses it refuses in the view, too: a full-text table runs it out of the
+// authorizer's sight.
+func (c *Conn) tablesOf(mode Mode, view *table) ([]string, error) {
+	s, _, g, err := c.compile(mode, "SELECT * FROM "+sqlite3.QuoteIdentifier(view.name))
+	if g.denied != nil {
+		return nil, errors.Join(g.denied, s.Close())
+	}
 	if err != nil {
 		return nil, err
 	}

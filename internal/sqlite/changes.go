@@ -16,6 +16,9 @@ type Changes struct {
 	err     error // recording failed
 }
 
+// Err says why the changes are not complete, or can not be kept; nil when they can.
+func (ch Changes) Err() error { return ch.err }
+
 // Len returns how many changes of rows there are. Rows of shadow tables count.
 func (ch Changes) Len() int { return len(ch.entries) }
 

@@ -118,11 +118,20 @@ func (c *Conn) flush() {
 	}
 }
 
+// errLastRowid refuses the one rowid after which SQLite chooses the next ones at random.
+var errLastRowid = errors.New("the rowid 9223372036854775807 would make SQLite choose those of later rows at random: use a smaller number")
+
 var errUnknownTable = errors.New("the table is not in the schema as it was when recording began")
 
 // recordRow is SQLite's preupdate hook, called before each row changes.
 func (c *Conn) recordRow(p sqlite3.PreUpdateData) {
-	if !c.recording || c.undoing || p.Schema != "main" {
+	if c.undoing || p.Schema != "main" {
+		return
+	}
+	if p.NewRowID == math.MaxInt64 && (p.Op == sqlite3.AUTH_INSERT || p.Op == sqlite3.AUTH_UPDATE) {
+		c.log.fail(p.Table, errLastRowid)
+	}
+	if !c.recording {
 		return
 	}
 	l := &c.log

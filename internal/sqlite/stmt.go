@@ -94,7 +94,7 @@ func (s *Stmt) ready() (err error) {
 		raw.Close()
 		return err
 	}
-	reads, err := c.contents(distinct(g.reads))
+	reads, err := c.contents(s.mode, distinct(g.reads))
 	if err != nil {
 		raw.Close()
 		return &StatementError{SQL: s.sql, Err: err}

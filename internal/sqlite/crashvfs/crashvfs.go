@@ -10,7 +10,7 @@
 //
 // It promises what a real disk under a real file system does and no more. A write that was not synced is lost, kept or torn,
 // each sector of 512 bytes on its own, but never spoils bytes that it did not write. A name that was not synced with its
-// directory is lost or kept. As with the operating system's files, the first sync of a log or journal that was created
+// directory is lost or kept. As with the operating system's files, the first sync of a log or journal
 // syncs its directory too.
 package crashvfs
 
@@ -70,27 +70,27 @@ func (m mount) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, er
 	if name == "" || flags&vfs.OPEN_DELETEONCLOSE != 0 {
 		return &vfsutil.SliceFile{}, flags | vfs.OPEN_MEMORY, nil // nobody misses it after a crash
 	}
-	file, created, err := m.fs.open(name, flags)
+	file, err := m.fs.open(name, flags)
 	if err != nil {
 		return nil, flags, translate(err, sqlite3.ExtendedErrorCode(sqlite3.CANTOPEN))
 	}
+	// One that was there already may have been created by a process that ended before it synced the name.
 	const journals = vfs.OPEN_MAIN_JOURNAL | vfs.OPEN_SUPER_JOURNAL | vfs.OPEN_WAL
-	return &openFile{File: file, fs: m.fs, locks: m.fs.locksOf(name), newName: created && flags&journals != 0}, flags, nil
+	newName := flags&vfs.OPEN_CREATE != 0 && flags&journals != 0
+	return &openFile{File: file, fs: m.fs, locks: m.fs.locksOf(name), newName: newName}, flags, nil
 }
 
-func (f *FS) open(name string, flags vfs.OpenFlag) (file journal.File, created bool, err error) {
+func (f *FS) open(name string, flags vfs.OpenFlag) (journal.File, error) {
 	if flags&vfs.OPEN_READONLY != 0 {
-		file, err = f.Open(name)
-		return file, false, err
+		return f.Open(name)
 	}
 	if flags&vfs.OPEN_EXCLUSIVE == 0 {
-		file, err = f.Edit(name)
+		file, err := f.Edit(name)
 		if flags&vfs.OPEN_CREATE == 0 || !errors.Is(err, fs.ErrNotExist) {
-			return file, false, err
+			return file, err
 		}
 	}
-	file, err = f.Create(name)
-	return file, true, err
+	return f.Create(name)
 }
 
 func (m mount) Delete(name string, syncDir bool) error {

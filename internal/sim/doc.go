@@ -1,0 +1,11 @@
+// Package sim runs a whole client from one seed: three sessions and a leader, the real step machines on real files that lose power, and
+// a sync backend in memory to which other clients write as well.
+//
+// [Run] is one schedule. It draws actions from a seeded generator: commits, the delivery of one message, a foreign event, a crash, a
+// restart, another schema. Messages lie in queues until the schedule takes them, late, twice or never. There is no goroutine and no clock,
+// so a seed replays exactly; [Result.Hash] is over everything that happened.
+//
+// After each action the session that moved is looked at as a watcher would: no commit may be half there. In the end faults stop, what is
+// under way is delivered until nothing moves any more, and everything is compared: sessions, leader, a rebuild from the log, the backend's
+// log, and what each receipt said.
+package sim

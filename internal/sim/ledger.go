@@ -1,0 +1,319 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/livestore-go/livestore/event"
+	"github.com/livestore-go/livestore/internal/eventlog"
+	"github.com/livestore-go/livestore/internal/link"
+	"github.com/livestore-go/livestore/internal/session"
+)
+
+// ledger is what was promised.
+type ledger struct {
+	commits []*promise
+	byID    map[event.CommitID]*promise
+	numbers map[event.SeqNum]event.ID // every number an own event ever had in the leader's log
+	high    int64                     // highest generation of the leader so far
+	twice   map[string]bool           // tags of commits that two sessions try again at the same time
+
+	powerless bool // the last crash was one of the power
+}
+
+func newLedger() ledger {
+	return ledger{byID: map[event.CommitID]*promise{}, numbers: map[event.SeqNum]event.ID{}, twice: map[string]bool{}}
+}
+
+// promise is a commit that returned.
+type promise struct {
+	id      event.CommitID
+	events  []event.Client // name, arguments, client, session and identity
+	tag     string
+	retry   event.CommitID // what it tries again
+	of      *sess          // who made it, nil when that is gone
+	receipt *session.Commit
+
+	persisted, confirmed, asided bool // said by its receipt
+	dropped                      bool // by the app
+	dropping                     bool // it is not known whether it was
+	lost                         bool // with the power, before it was persisted
+	unsure                       bool // it is not known whether it returned
+}
+
+// admit notes a commit.
+func (w *world) admit(s *sess, c *session.Commit, tag string, retry event.CommitID) {
+	p := &promise{id: c.ID(), events: c.Events(), tag: tag, retry: retry, of: s, receipt: c}
+	w.commits = append(w.commits, p)
+	w.byID[p.id] = p
+}
+
+// unsure notes a commit whose caller was told of an error by a disk that is gone: the record may be there as a whole, or not.
+func (w *world) unsure(s *sess, id event.CommitID, drafts []event.Draft, tag string, retry event.CommitID) {
+	p := &promise{id: id, tag: tag, retry: retry, unsure: true}
+	cause := ""
+	if !retry.IsZero() {
+		cause = link.RetryCause(retry)
+	}
+	for i, d := range drafts {
+		args, _ := d.Args(s.id)
+		num, _ := event.SeqNum{}.Next(d.Definition().Scope(), 0)
+		p.events = append(p.events, event.Client{
+			Num: num, Name: d.Definition().Name(), Args: args, ClientID: clientID, SessionID: s.id,
+			ID: event.ID{Commit: id, Index: i}, Cause: cause, SchemaHash: schemas[w.schema].Hash(),
+		})
+	}
+	w.commits = append(w.commits, p)
+	w.byID[p.id] = p
+}
+
+// forget lets go of the receipts of a session.
+func (w *world) forget(s *sess) {
+	for _, p := range w.commits {
+		if p.of == s {
+			p.of, p.receipt = nil, nil
+		}
+	}
+}
+
+// never is a context that is over: to ask a receipt without waiting.
+var never = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+// receipts checks what the receipts of a session newly say.
+func (w *world) receipts(s *sess) error {
+	for _, p := range w.commits {
+		if p.of != s || p.asided || p.confirmed {
+			continue
+		}
+		stage := p.receipt.Stage()
+		if stage >= session.Persisted && !p.persisted {
+			p.persisted = true
+			w.count("receipt: persisted")
+			if n, err := w.logged(p); err != nil {
+				return err
+			} else if n != len(p.events) && !p.dropped && !p.dropping && !w.retried(p.id) {
+				if aside, err := w.isAside(p.id); err != nil || !aside {
+					return failf("commit %s said it is persisted, and the log has %d of its %d events (%v)", p.id, n, len(p.events), err)
+				}
+			}
+		}
+		if stage >= session.Confirmed && !p.confirmed {
+			p.confirmed = true
+			w.count("receipt: confirmed")
+			if err := w.isConfirmed(p); err != nil {
+				return err
+			}
+		}
+		if err, ok := errors.AsType[*session.SetAsideError](p.receipt.Wait(never, session.Confirmed+1)); ok && !p.asided {
+			p.asided = true
+			w.count("receipt: set aside")
+			aside, lerr := w.isAside(p.id)
+			if lerr != nil {
+				return lerr
+			}
+			if !aside && !p.dropped && !w.retried(p.id) {
+				return failf("commit %s said it is set aside (%v), and it is not", p.id, err)
+			}
+		}
+	}
+	return nil
+}
+
+// logged returns how many events of a commit are in the log, and fails when they are other events.
+func (w *world) logged(p *promise) (int, error) {
+	events, err := w.log.Committed(p.id)
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range events {
+		if e.ID.Index >= len(p.events) || !sameEvent(e, p.events[e.ID.Index]) {
+			return 0, failf("event %s of the log is %s %s %s, not what was committed", e.ID, e.Num, e.Name, e.Args)
+		}
+	}
+	return len(events), nil
+}
+
+func sameEvent(a, b event.Client) bool {
+	return a.ID == b.ID && a.Name == b.Name && string(a.Args) == string(b.Args) && a.ClientID == b.ClientID && a.SessionID == b.SessionID &&
+		a.Cause == b.Cause && a.SchemaHash == b.SchemaHash && a.Num.IsClientOnly() == b.Num.IsClientOnly()
+}
+
+func (w *world) isAside(id event.CommitID) (bool, error) {
+	all, err := w.log.ListSetAside()
+	return slices.ContainsFunc(all, func(a eventlog.SetAside) bool { return a.ID == id }), err
+}
+
+// retried says whether a commit that tries it again has been taken.
+func (w *world) retried(id event.CommitID) bool {
+	return slices.ContainsFunc(w.commits, func(p *promise) bool {
+		return p.retry == id && w.log.Taken(p.id.Journal) >= p.id.Ordinal
+	})
+}
+
+func (w *world) isConfirmed(p *promise) error {
+	events, err := w.log.Committed(p.id)
+	if err != nil {
+		return err
+	}
+	for _, e := range p.events {
+		if e.Num.IsClientOnly() {
+			continue
+		}
+		i := slices.IndexFunc(events, func(l event.Client) bool { return l.ID == e.ID })
+		if i < 0 {
+			return failf("commit %s said it is confirmed, and its event %s is not in the log", p.id, e.ID)
+		}
+		n := events[i].Num.Global
+		if n > w.backend.head() || !w.backend.events[n-1].Equal(events[i].Global()) {
+			return failf("commit %s said it is confirmed, and its event %s (%s) is not in the backend's log", p.id, e.ID, events[i].Num)
+		}
+	}
+	return nil
+}
+
+// stands checks the leader after a step of it.
+func (w *world) stands() error {
+	h := w.leader.Heads()
+	if h.Generation < w.high {
+		return failf("the generation of the leader fell from r%d to r%d", w.high, h.Generation)
+	}
+	w.high = h.Generation
+	if head, _ := w.log.Head(); head != h.Local {
+		return failf("the leader stands at %s and its log at %s", h.Local, head)
+	}
+	pending, err := eventsAfter(w.log, h.Upstream)
+	if err != nil {
+		return err
+	}
+	for _, e := range pending {
+		if e.ID.IsZero() {
+			return failf("event %s of another client is pending", e.Num)
+		}
+		if id, ok := w.numbers[e.Num]; ok && id != e.ID {
+			return failf("the number %s of event %s was that of event %s before", e.Num, e.ID, id)
+		}
+		w.numbers[e.Num] = e.ID
+	}
+	return check("leader", h, pending)
+}
+
+func eventsAfter(log *eventlog.Log, after event.SeqNum) ([]event.Client, error) {
+	return eventlog.Collect(log.Read(after, 0))
+}
+
+// booted checks what the log holds when the process has started.
+func (w *world) booted() error {
+	if err := w.stands(); err != nil {
+		return err
+	}
+	return w.account(true)
+}
+
+// account checks that every commit is there once and whole: in the log or set aside, or gone by the will of the app. With lossy, what
+// was neither persisted nor found may be gone for good; from there on it has to stay away. The journals must have been taken.
+func (w *world) account(lossy bool) error {
+	all, err := eventsAfter(w.log, event.SeqNum{})
+	if err != nil {
+		return err
+	}
+	aside, err := w.log.ListSetAside()
+	if err != nil {
+		return err
+	}
+	in := map[event.CommitID][]event.Client{}
+	last := map[string]event.ID{}
+	for _, e := range all {
+		if e.ID.IsZero() {
+			continue
+		}
+		prev, has := last[e.ID.Commit.Journal]
+		next := e.ID.Index == 0 && e.ID.Commit.Ordinal > prev.Commit.Ordinal
+		if has && e.ID.Commit == prev.Commit {
+			next = e.ID.Index == prev.Index+1
+		}
+		if !next {
+			return failf("event %s stands after event %s in the log, of the same session", e.ID, prev)
+		}
+		last[e.ID.Commit.Journal] = e.ID
+		if w.byID[e.ID.Commit] == nil {
+			return failf("event %s is in the log, and its commit never returned", e.ID)
+		}
+		in[e.ID.Commit] = append(in[e.ID.Commit], e)
+	}
+	out := map[event.CommitID]eventlog.SetAside{}
+	for _, a := range aside {
+		if w.byID[a.ID] == nil {
+			return failf("commit %s is set aside, and never returned", a.ID)
+		}
+		out[a.ID] = a
+	}
+	for _, p := range w.commits {
+		if err := w.accountOf(p, in[p.id], out[p.id], lossy); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reasons are why a commit may be set aside: what its materializers say, or that another session was first to try one again.
+var reasons = []string{"UNIQUE constraint failed", "FOREIGN KEY constraint failed", "there is no item", "was retried or dropped elsewhere"}
+
+func (w *world) accountOf(p *promise, in []event.Client, aside eventlog.SetAside, lossy bool) error {
+	found := append(slices.Clone(in), aside.Events...)
+	switch {
+	case p.lost && len(found) > 0:
+		return failf("commit %s was lost with the power and is back", p.id)
+	case p.lost:
+		return nil
+	case p.dropped || w.retried(p.id):
+		if len(aside.Events) > 0 {
+			return failf("commit %s was dropped or tried again and is still set aside", p.id)
+		}
+		return nil
+	case p.dropping && len(aside.Events) == 0:
+		p.dropped = true
+		return nil
+	case len(found) == 0 && p.of == nil && lossy && p.unsure:
+		p.lost = true
+		w.count("commit: unsure, not there")
+		return nil
+	case len(found) == 0 && p.of == nil && lossy && !p.persisted && w.powerless:
+		p.lost = true
+		w.count("commit: lost with the power")
+		return nil
+	case len(found) == 0 && p.of == nil && !lossy:
+		return nil // in a journal, for the next boot
+	case len(found) != len(p.events):
+		return failf("commit %s has %d events, and of those %d are in the log and %d set aside", p.id, len(p.events), len(in), len(aside.Events))
+	}
+	if p.unsure {
+		p.unsure = false
+		w.count("commit: unsure, there")
+	}
+	for i, e := range found {
+		if !sameScope(e, p.events[i]) {
+			return failf("event %s is %s %s %s and was committed as %s %s", e.ID, e.Num, e.Name, e.Args, p.events[i].Name, p.events[i].Args)
+		}
+	}
+	if len(in) > 0 && len(aside.Events) > 0 {
+		return failf("commit %s is in the log in part, and set aside in part", p.id)
+	}
+	if len(aside.Events) > 0 && !slices.ContainsFunc(reasons, func(why string) bool { return strings.Contains(aside.Err, why) }) {
+		return failf("commit %s is set aside for no good reason: %s", p.id, aside.Err)
+	}
+	return nil
+}
+
+// sameScope compares all but the scope of set-aside events, whose numbers are gone.
+func sameScope(e, committed event.Client) bool {
+	if e.Num == (event.SeqNum{}) {
+		e.Num = committed.Num
+	}
+	return sameEvent(e, committed)
+}

@@ -1,0 +1,6 @@
+//go:build race
+
+package sim_test
+
+// schedules is how many seeds run when -seeds does not say.
+const schedules = 300

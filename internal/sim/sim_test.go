@@ -1,0 +1,130 @@
+package sim_test
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/livestore-go/livestore/internal/sim"
+)
+
+var (
+	oneSeed = flag.Uint64("seed", 0, "run this seed only and print what happens")
+	from    = flag.Uint64("from", 1, "first seed of TestSchedules")
+	seeds   = flag.Uint64("seeds", schedules, "how many seeds TestSchedules runs")
+	steps   = flag.Int("steps", 0, "actions of a schedule; 0: as many as is usual")
+)
+
+func options() *sim.Options { return &sim.Options{Steps: *steps} }
+
+// TestSeed prints one schedule: go test ./internal/sim -run TestSeed -seed 85 -v
+func TestSeed(t *testing.T) {
+	if *oneSeed == 0 {
+		t.Skip("no -seed")
+	}
+	r := sim.Run(*oneSeed, options())
+	t.Log(r)
+	if r.Err != nil {
+		t.Fail()
+	}
+}
+
+// parts is how many ranges of seeds run at the same time.
+const parts = 4
+
+// TestSchedules runs random schedules. One that fails prints its seed and all that happened; -seed runs it again.
+func TestSchedules(t *testing.T) {
+	var mu sync.Mutex
+	counts := map[string]int{}
+	t.Run("seeds", func(t *testing.T) {
+		for part := range uint64(parts) {
+			t.Run(fmt.Sprint(part), func(t *testing.T) {
+				t.Parallel()
+				for seed := *from + part; seed < *from+*seeds && !t.Failed(); seed += parts {
+					r := sim.Run(seed, options())
+					if r.Err != nil {
+						t.Errorf("%s\nagain: go test ./internal/sim -run TestSeed -seed %d -v", r, seed)
+					}
+					mu.Lock()
+					for what, n := range r.Counts {
+						counts[what] += n
+					}
+					mu.Unlock()
+				}
+			})
+		}
+	})
+	for _, what := range slices.Sorted(maps.Keys(counts)) {
+		t.Logf("%8d %s", counts[what], what)
+	}
+	want := often
+	if *seeds >= 5000 {
+		want = append(want, rare...)
+	}
+	for _, what := range want {
+		if *seeds >= 300 && counts[what] == 0 {
+			t.Errorf("in %d schedules it never came to %q", *seeds, what)
+		}
+	}
+}
+
+// TestReplay runs schedules twice.
+func TestReplay(t *testing.T) {
+	for seed := uint64(1); seed <= 20; seed++ {
+		a, b := sim.Run(seed, options()), sim.Run(seed, options())
+		if a.Hash == b.Hash && len(a.Trace) > 0 {
+			continue
+		}
+		for i := range min(len(a.Trace), len(b.Trace)) {
+			if a.Trace[i] != b.Trace[i] {
+				t.Fatalf("seed %d does not replay, from line %d on:\n%s\n%s", seed, i, a.Trace[i], b.Trace[i])
+			}
+		}
+		t.Fatalf("seed %d does not replay: %d lines, and %d", seed, len(a.Trace), len(b.Trace))
+	}
+}
+
+// TestMended runs the seeds that once failed. Each line of testdata/seeds/*.txt is a seed, and the number of actions if it is not the
+// usual one; what follows # says what had failed.
+func TestMended(t *testing.T) {
+	files, err := filepath.Glob("testdata/seeds/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no seeds", err)
+	}
+	for _, name := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txt"), func(t *testing.T) {
+			f, err := os.Open(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			n := 0
+			for in := bufio.NewScanner(f); in.Scan(); {
+				line, _, _ := strings.Cut(in.Text(), "#")
+				fields := strings.Fields(line)
+				if len(fields) == 0 {
+					continue
+				}
+				seed, err := strconv.ParseUint(fields[0], 10, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				n++
+				if r := sim.Run(seed, nil); r.Err != nil {
+					t.Error(r)
+				}
+			}
+			if n == 0 {
+				t.Error("no seed in it")
+			}
+		})
+	}
+}

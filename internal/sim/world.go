@@ -1,0 +1,302 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/livestore-go/livestore/event"
+	"github.com/livestore-go/livestore/internal/eventlog"
+	"github.com/livestore-go/livestore/internal/journal"
+	"github.com/livestore-go/livestore/internal/journal/faultfs"
+	"github.com/livestore-go/livestore/internal/leader"
+	"github.com/livestore-go/livestore/internal/link"
+	"github.com/livestore-go/livestore/internal/materialize"
+	"github.com/livestore-go/livestore/internal/migrate"
+	"github.com/livestore-go/livestore/internal/session"
+	"github.com/livestore-go/livestore/internal/sqlite"
+)
+
+const (
+	storeID  = "sim"
+	clientID = "us"
+	slots    = 3
+)
+
+// world is everything there is in one schedule.
+type world struct {
+	rng    *rand.Rand
+	trace  []string
+	counts map[string]int
+
+	synced  bool // there is a sync backend
+	maxPush int  // events in a push to it
+	schema  int  // the app's, an index of schemas
+
+	disk    *disk
+	log     *eventlog.Log
+	leader  *leader.Machine
+	state   func() *sqlite.Conn // of the leader
+	backend *backend
+	up      uplink
+
+	sessions [slots]*sess
+	requests []*request // on their way to the leader
+	ids      int        // given so far
+
+	ledger
+}
+
+// sess is one incarnation of a session.
+type sess struct {
+	slot    int
+	id      string
+	m       *session.Machine
+	journal *queue
+	gone    bool   // crashed or closed
+	lost    bool   // it has to boot anew
+	fence   uint64 // nothing may be pushed before this has been pulled
+
+	pushing, pulling, booting *request // under way
+	inbox                     []link.Publish
+}
+
+// request is a message to the leader, and then the answer to it. Both are as they are on the wire.
+type request struct {
+	kind   string
+	from   *sess
+	bytes  []byte
+	answer []byte // nil as long as there is none
+	err    error  // the leader's
+	done   bool   // the session does not wait for it any more
+}
+
+// queue is the journal of a session. A crash leaves the file as it is.
+type queue struct {
+	*journal.Queue
+	dead bool
+}
+
+func (q *queue) Close() error {
+	if q.dead {
+		return nil
+	}
+	return q.Queue.Close()
+}
+
+func newWorld(seed uint64) (*world, error) {
+	w := &world{rng: rand.New(rand.NewPCG(seed, 0x5eed)), counts: map[string]int{}, ledger: newLedger()}
+	w.synced = w.rng.IntN(5) > 0
+	w.maxPush = []int{1, 2, 3, 50}[w.rng.IntN(4)]
+	w.schema = w.rng.IntN(len(schemas))
+	files := faultfs.New()
+	if w.rng.IntN(8) > 0 {
+		empty, err := empties[w.schema]()
+		if err != nil {
+			return nil, err
+		}
+		files = empty.Kill()
+	}
+	var err error
+	w.disk = newDisk(files)
+	if w.backend, err = newBackend(); err != nil {
+		return nil, err
+	}
+	w.tracef("synced %t, %d events a push, schema %d", w.synced, w.maxPush, w.schema)
+	if err := w.boot(); err != nil {
+		return w, err
+	}
+	return w, nil
+}
+
+// empties are the files of stores without events. To make them takes as long as all the rest of a schedule.
+var empties = []func() (*faultfs.FS, error){empty(0), empty(1)}
+
+func empty(schema int) func() (*faultfs.FS, error) {
+	return sync.OnceValues(func() (*faultfs.FS, error) {
+		files := faultfs.New()
+		w := &world{counts: map[string]int{}, ledger: newLedger(), schema: schema, disk: newDisk(files)}
+		err := w.boot()
+		for _, s := range w.sessions {
+			err = errors.Join(err, w.end(s, false))
+		}
+		err = errors.Join(err, w.leader.Close())
+		w.disk.Close()
+		return files, err
+	})
+}
+
+func (w *world) tracef(format string, args ...any) {
+	w.trace = append(w.trace, fmt.Sprintf(format, args...))
+}
+
+func (w *world) hash() uint64 {
+	h := fnv.New64a()
+	for _, l := range w.trace {
+		fmt.Fprintln(h, l)
+	}
+	return h.Sum64()
+}
+
+func (w *world) count(what string) { w.counts[what]++ }
+
+func (w *world) newID(kind string) string {
+	w.ids++
+	return fmt.Sprintf("%s%d", kind, w.ids)
+}
+
+// boot starts the process: log, state, what journals hold, and the sessions.
+func (w *world) boot() error {
+	log, err := eventlog.Open("eventlog.db", &eventlog.Options{
+		StoreID: storeID, VFS: w.disk.Name(), NewClientID: func() string { return clientID },
+	})
+	if err != nil {
+		return err
+	}
+	w.log = log
+	logger := slog.New(handler{w})
+	files := &migrate.State{FS: w.disk, VFS: w.disk.Name(), Log: log, Schema: schemas[w.schema], Synced: w.synced, Logger: logger}
+	engine, err := files.Open(context.Background())
+	if err != nil {
+		return errors.Join(err, log.Close())
+	}
+	w.state = engine.Conn
+	rebuild := func(upTo event.SeqNum) (*materialize.Engine, error) {
+		w.count("leader: rebuild in a rebase")
+		engine, err := files.Rebuild(upTo)
+		if err == nil {
+			w.state = engine.Conn
+		}
+		return engine, err
+	}
+	w.leader, err = leader.NewMachine(leader.Config{
+		StoreID: storeID, Log: log, State: engine, Synced: w.synced, MaxPush: w.maxPush, NewID: func() string { return w.newID("s") },
+		Logger: logger, Rebuild: rebuild,
+	})
+	if err != nil {
+		return errors.Join(err, log.Close(), engine.Conn().Close())
+	}
+	if err := w.adopt(); err != nil {
+		return errors.Join(err, w.leader.Close())
+	}
+	w.up = uplink{}
+	if err := w.booted(); err != nil {
+		return err
+	}
+	for slot := range w.sessions {
+		if err := w.open(slot); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// adopt does what an adapter does with the journals it finds.
+func (w *world) adopt() error {
+	names, err := journal.List(w.disk)
+	if err != nil {
+		return err
+	}
+	type left struct {
+		name    string
+		header  journal.Header
+		records []journal.Record
+	}
+	var all []left
+	for _, name := range names {
+		h, records, err := journal.Read(w.disk, name)
+		if err != nil {
+			return err
+		}
+		l := left{name: name, header: h}
+		for r, err := range records {
+			if err != nil {
+				return err
+			}
+			l.records = append(l.records, r)
+		}
+		all = append(all, l)
+	}
+	slices.SortStableFunc(all, func(a, b left) int { return a.header.Created.Compare(b.header.Created) })
+	for _, l := range all {
+		for part := range slices.Chunk(l.records, 2) {
+			w.count("boot: adopt commits")
+			if err := w.leader.Adopt(l.header, part); err != nil {
+				return err
+			}
+		}
+		if err := w.disk.Remove(l.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := w.disk.SyncDir(); err != nil {
+			return err
+		}
+		if err := w.leader.Forget(l.header.Journal); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// epoch is when the first journal is made; each is a second younger than the one before.
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// open starts an incarnation of a session.
+func (w *world) open(slot int) error {
+	id, err := w.leader.SessionID(slot)
+	if err != nil {
+		return err
+	}
+	name := w.newID("j")
+	h := journal.Header{
+		Journal: name, ClientID: clientID, SessionID: id, StoreID: storeID, Created: epoch.Add(time.Duration(w.ids) * time.Second),
+	}
+	q, err := journal.NewQueue(w.disk, h)
+	if err != nil {
+		return err
+	}
+	s := &sess{slot: slot, id: id, journal: &queue{Queue: q}}
+	s.m = session.NewMachine(session.Config{
+		Request:  session.Request{StoreID: storeID, Schema: schemas[w.schema], MaxPending: 200, Logger: slog.New(handler{w})},
+		ClientID: clientID, SessionID: id, Journal: s.journal, Durable: true, Synced: w.synced,
+	})
+	w.sessions[slot] = s
+	b, err := link.Encode(s.m.BootRequest())
+	if err != nil {
+		return err
+	}
+	r := &request{kind: "boot", from: s, bytes: b}
+	w.serve(r)
+	if r.err != nil {
+		return r.err
+	}
+	return w.answer(r)
+}
+
+// end takes a session away: orderly, or in the middle of whatever it does.
+func (w *world) end(s *sess, crash bool) error {
+	s.gone, s.journal.dead = true, crash
+	for _, r := range w.requests {
+		if r.from == s {
+			r.done = true
+		}
+	}
+	w.forget(s)
+	return s.m.Close()
+}
+
+// handler counts what is logged.
+type handler struct{ w *world }
+
+func (h handler) line(msg string) {
+	h.w.count("log: " + strings.TrimSpace(msg))
+	h.w.tracef("log: %s", msg)
+}

@@ -37,8 +37,8 @@
 //	anything                             TEXT, JSON (option json)
 //
 // Named types follow their underlying type. Times are kept in UTC, and cut to milliseconds without the option
-// text. Numbers and times with the option text, and encoding.TextMarshaler, can be compared for equality but not ordered by: the text
-// has another order. The other options:
+// text. Numbers and times with the option text can be compared for equality but not ordered by: the text has another order. What
+// an encoding.TextMarshaler writes is ordered as text. The other options:
 //
 //	primarykey      the primary key; on several fields a composite one, in the order of the fields
 //	unique          no two rows with the same value

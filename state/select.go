@@ -72,9 +72,6 @@ func (t *table) ordered(c *column) error {
 		cure = `numbers in text, which orders "10" before "9": leave out the option text, or compare with WhereSQL and CAST`
 	case c.codec.kind == kindMarshaled && c.elem == timeType:
 		cure = "times in text of varying length, which orders wrongly within a second: use the option datetime or datetimeinteger"
-	case c.codec.kind == kindMarshaled:
-		cure = "text that its Go type writes, whose order need not be that of the values: store the underlying kind with the option " +
-			"integer, real or blob, or when the order of the text is meant say so with WhereSQL, or ORDER BY in SQL"
 	default:
 		return nil
 	}
@@ -82,7 +79,7 @@ func (t *table) ordered(c *column) error {
 }
 
 // OrderBy sorts the rows, after the columns of earlier calls. Rows that are equal in all of them come in no promised order.
-// Columns that hold numbers as text, or what a type writes of itself, are refused: their text has another order.
+// Columns that hold numbers or times as text are refused: their text has another order.
 func (q *Select[R]) OrderBy(orders ...Order) *Select[R] {
 	n := q.with()
 	for _, o := range orders {

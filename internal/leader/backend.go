@@ -120,6 +120,9 @@ func (m *Machine) BackendPulled(backendID string, after int64, events []event.Gl
 	if err != nil {
 		return err
 	}
+	if err := m.catchUp(); err != nil { // it says nothing about these events
+		return err
+	}
 	if len(pulled) > 0 || backendID != m.backend.id {
 		err = m.transact(func(s *step) error {
 			if backendID != m.backend.id {
@@ -152,9 +155,6 @@ func (m *Machine) halt(err error) error {
 
 // overlap takes off what the log has already, and finds out when it is not the same.
 func (m *Machine) overlap(after int64, pulled []event.Client, caughtUp bool) ([]event.Client, error) {
-	if len(pulled) > 0 && pulled[0].Num.Global > after+1 {
-		return nil, &syncstate.GapError{Head: event.SeqNum{Global: after}, Got: pulled[0].Num, Parent: pulled[0].Parent}
-	}
 	last := m.heads.Upstream.Global // caught up, the backend has all that it had confirmed
 	if !caughtUp {
 		if len(pulled) == 0 {

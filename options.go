@@ -1,8 +1,10 @@
 package livestore
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
+	"time"
 )
 
 // Options says how to open a store.
@@ -10,11 +12,21 @@ type Options struct {
 	// StoreID names the store: one eventlog per id. Required; letters, digits, _ and - of ASCII, at most 128.
 	StoreID string
 
+	// SyncPayload goes to the sync backend with every connection, for it to decide who may read and write: a token, say. It is anything
+	// that encoding/json can encode; nil means none. The sessions of one client share a connection: the one that opens first says it.
+	// A provider may have an option of its own that asks for credentials each time it connects.
+	SyncPayload any
+
+	// InitialSync is how long Open waits for what the sync backend has: until all of it has been pulled, or sync pauses and needs the
+	// app, or this much time has passed. Passing is no error: Open returns the store as it is, and [Store.SyncStatus] says
+	// what is missing. 0 means that Open does not wait, and neither it nor the app ever waits for the network.
+	InitialSync time.Duration
+
 	// OnBoot is told how opening the store goes on: a stage in words, and how many of its total steps are done. It is called
 	// during Open only. Nil means nobody is told.
 	OnBoot func(stage string, done, total int)
 
-	// Seed fills a new store. Open calls it when the eventlog is empty, once even if several sessions of a client open at the
+	// Seed fills a new store. Open calls it when the eventlog is empty, after InitialSync, once even if several sessions of a client open at the
 	// same moment, and when it fails, Open fails with its error. Make it one commit: after a crash between two, the eventlog
 	// is not empty any more and Seed is not called again. Nil means the store starts empty.
 	Seed func(*Store) error
@@ -40,6 +52,9 @@ func (o *Options) filled() (Options, error) {
 	}
 	if f.MaxPending < 0 {
 		return f, fmt.Errorf("open store %s: MaxPending is %d: it is a number of events, 0 for %d", f.StoreID, f.MaxPending, defaultMaxPending)
+	}
+	if f.InitialSync < 0 {
+		return f, fmt.Errorf("open store %s: InitialSync is %s: it is how long to wait, 0 for not at all", f.StoreID, f.InitialSync)
 	}
 	if f.MaxPending == 0 {
 		f.MaxPending = defaultMaxPending
@@ -71,4 +86,16 @@ func (e *StoreIDError) Error() string {
 		return "open store: there is no store id: set StoreID in Options"
 	}
 	return fmt.Sprintf("open store: %q is no store id: use letters, digits, _ and - of ASCII, at most %d", e.StoreID, maxStoreID)
+}
+
+// payload returns SyncPayload as JSON, nil when there is none.
+func (o *Options) payload() ([]byte, error) {
+	if o.SyncPayload == nil {
+		return nil, nil
+	}
+	b, err := json.Marshal(o.SyncPayload)
+	if err != nil {
+		return nil, fmt.Errorf("open store %s: SyncPayload is no JSON: give it what encoding/json can encode: %w", o.StoreID, err)
+	}
+	return b, nil
 }

@@ -4,28 +4,113 @@ import (
 	"context"
 	"iter"
 	"sync"
+	"time"
 
 	"github.com/livestore-go/livestore/event"
+	"github.com/livestore-go/livestore/internal/link"
+	"github.com/livestore-go/livestore/internal/session"
 )
 
-// SyncStatus says how far a store is.
+// SyncStatus says how far a store is, and how it stands with its sync backend. Two boundaries lie between a commit and all the other
+// clients: the leader takes it, then the backend confirms it.
 type SyncStatus struct {
-	LocalHead   event.SeqNum // last event committed or pulled by this session
-	LeaderHead  event.SeqNum // last event the leader has in the eventlog and this session has applied
-	BackendHead event.SeqNum // last event the sync backend has confirmed; e0 without a sync provider
-	Pending     int          // events the leader has not yet taken
-	SetAside    int          // commits set aside
+	LocalHead    event.SeqNum // last event committed or pulled by this session
+	LeaderHead   event.SeqNum // last event that the leader has in the eventlog and this session has applied
+	UpstreamHead event.SeqNum // last event that the sync backend has confirmed and this session has applied; e0 without a provider
+	BackendHead  event.SeqNum // last event that the backend is known to have: beyond UpstreamHead, events are still to be pulled
+
+	Pending     int // events of this session that the leader has not yet taken
+	Unconfirmed int // synced events that the backend has not yet confirmed, those in Pending included; all of them without a provider
+	SetAside    int // commits set aside
+
+	Connected bool        // there is a connection to the backend
+	CaughtUp  bool        // on this connection, everything has been pulled that the backend had when it began
+	Paused    PauseReason // why sync waits for somebody; empty when it does not
+	Why       string      // the last error of sync in words, empty when all is well
 }
+
+// Synced says that this session has everything the backend has, and the backend everything that was committed here, as far as both are
+// known at this moment. It is false without a connection, whatever is pending, and without a sync provider.
+func (s SyncStatus) Synced() bool {
+	return s.Connected && s.CaughtUp && s.Paused == "" && s.Pending == 0 && s.Unconfirmed == 0 &&
+		s.BackendHead.Global <= s.UpstreamHead.Global
+}
+
+// PauseReason says in a few words why sync does not go on by itself. Nothing is lost meanwhile, and commits go on being admitted.
+type PauseReason = link.Pause
+
+const (
+	// PausedByApp: by [Store.PauseSync].
+	PausedByApp = link.PausedByApp
+	// PausedCredentials: the backend refuses the credentials. It is asked again once a minute, and by ResumeSync.
+	PausedCredentials = link.PausedCredentials
+	// PausedBackend: the backend is another one than the store has synced with, or was set back to an earlier state.
+	PausedBackend = link.PausedBackend
+	// PausedEvent: an event of the backend does not apply here, or is unknown and the schema says to fail: this app is older than the
+	// one that committed it. What comes after it is pulled when an app that can apply it opens the store, or after ResumeSync.
+	PausedEvent = link.PausedEvent
+	// PausedRejected: the backend will not store a pending event, because of its size or by a rule of its own. Events of others are still
+	// pulled. It is asked again once a minute, and by ResumeSync.
+	PausedRejected = link.PausedRejected
+	// PausedProtocol: what the backend sends has gaps, at the same place each time. It is pulled again, at most twice a minute.
+	PausedProtocol = link.PausedProtocol
+)
 
 // SyncStatus returns how far the store is.
 func (s *Store) SyncStatus() SyncStatus {
-	return SyncStatus(s.session.Status())
+	in := s.session.Status()
+	return SyncStatus{
+		LocalHead: in.LocalHead, LeaderHead: in.LeaderHead, UpstreamHead: in.UpstreamHead,
+		BackendHead: event.SeqNum{Global: max(in.Uplink.Head, in.UpstreamHead.Global)},
+		Pending:     in.Pending, Unconfirmed: int(in.LocalHead.Global - in.UpstreamHead.Global), SetAside: in.SetAside,
+		Connected: in.Uplink.Connected, CaughtUp: in.Uplink.CaughtUp, Paused: in.Uplink.Paused, Why: in.Uplink.Why,
+	}
 }
 
 // WatchSyncStatus iterates over the status: the current one at once, and from then on each time it has changed. A slow loop
 // misses some. It ends when ctx is done or the store is closed.
 func (s *Store) WatchSyncStatus(ctx context.Context) iter.Seq[SyncStatus] {
 	return watchStatus(ctx, s, s.SyncStatus, func(a, b SyncStatus) bool { return a == b })
+}
+
+// NetworkStatus says how the connection to the sync backend is.
+type NetworkStatus struct {
+	Connected bool
+	Since     time.Time // when that changed last; zero when it never has, and without a sync provider
+	Paused    bool      // by [Store.PauseSync]
+	Why       string    // the last error in words, empty when all is well
+}
+
+// NetworkStatus returns how the connection to the sync backend is. [Store.WatchSyncStatus] tells when it changes.
+func (s *Store) NetworkStatus() NetworkStatus {
+	up := s.session.Status().Uplink
+	return NetworkStatus{Connected: up.Connected, Since: up.Since, Paused: up.Paused == PausedByApp, Why: up.Why}
+}
+
+// ErrNoProvider says that the store has no sync provider: its adapter was not given one.
+var ErrNoProvider = session.ErrNoProvider
+
+// PauseSync stops sync of this client with the backend, as if there were no network, for all its sessions: for tests, demos and tools. When it
+// returns nil, nothing is under way any more. The app goes on as usual. A pause ends with ResumeSync, and with the last session.
+func (s *Store) PauseSync(ctx context.Context) error { return s.session.Sync(ctx, true) }
+
+// ResumeSync goes on with sync, whatever has paused it: what has failed is tried again at once.
+func (s *Store) ResumeSync(ctx context.Context) error { return s.session.Sync(ctx, false) }
+
+// awaitSync waits for the first pull, see Options.InitialSync.
+func (s *Store) awaitSync(ctx context.Context, limit time.Duration) error {
+	if limit == 0 || !s.session.Status().Synced {
+		return nil
+	}
+	wait, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	read := func() session.Status { return s.session.Status() }
+	for st := range watchStatus(wait, s, read, func(a, b session.Status) bool { return a == b }) {
+		if st.Uplink.Paused != "" || st.Uplink.Pulled && st.UpstreamHead.Global >= st.Uplink.Head {
+			break
+		}
+	}
+	return ctx.Err()
 }
 
 // watchStatus iterates over what read returns, as it changes.

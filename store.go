@@ -61,8 +61,12 @@ func Open(ctx context.Context, schema *state.Schema, adapter Adapter, opts *Opti
 	case adapter == nil || reflect.ValueOf(adapter).Kind() == reflect.Pointer && reflect.ValueOf(adapter).IsNil():
 		return nil, fmt.Errorf("open store %s: the adapter is nil: use one of the packages below adapter", o.StoreID)
 	}
+	payload, err := o.payload()
+	if err != nil {
+		return nil, err
+	}
 	in, err := adapter.Open(ctx, session.Request{
-		StoreID: o.StoreID, Schema: schema, MaxPending: o.MaxPending, Logger: o.Logger, OnBoot: o.OnBoot,
+		StoreID: o.StoreID, Schema: schema, MaxPending: o.MaxPending, Logger: o.Logger, OnBoot: o.OnBoot, SyncPayload: payload,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", o.StoreID, err)
@@ -74,6 +78,9 @@ func Open(ctx context.Context, schema *state.Schema, adapter Adapter, opts *Opti
 	s.dispatch.init()
 	in.OnChange(s.changed)
 	in.OnStatus(s.status.wake)
+	if err := s.awaitSync(ctx, o.InitialSync); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	if err := s.sow(ctx, adapter, o.Seed); err != nil {
 		return nil, err
 	}
@@ -154,7 +161,7 @@ func (s *Store) Shutdown(ctx context.Context) error {
 // Commit admits drafts as one commit, in their order: all or nothing. When it returns, they are in the state, and on a
 // durable adapter they survive the end of the process. When it returns an error nothing happened and the store goes
 // on: wrong arguments are an *[event.ArgsError], an event that is not in the schema is an *[UnknownEventError], a materializer
-// that fails is a *[MaterializeError], too many pending events are a *[PendingFullError], no draft is [ErrEmptyCommit], a closed store is
+// that fails is a *[MaterializeError], a synced event that no sync backend takes is an *[EventTooLargeError], too many pending events are a *[PendingFullError], no draft is [ErrEmptyCommit], a closed store is
 // [ErrClosed].
 func (s *Store) Commit(ctx context.Context, drafts ...event.Draft) (*Receipt, error) {
 	select {
@@ -189,6 +196,8 @@ type (
 	// MaterializeError says that the event Event, numbered Num, does not apply to the state: Err is what its materializer returned, and
 	// wraps the error of SQLite. Nothing of its commit happened.
 	MaterializeError = materialize.Error
+	// EventTooLargeError says that the synced event Event has Bytes, and the sync backend takes at most Max. Nothing was committed.
+	EventTooLargeError = session.EventTooLargeError
 	// ScopeError says that a materializer of a synced event reads or writes Table, which client-only events write, or the other way
 	// round: other clients would derive another state. Nothing of its commit happened.
 	ScopeError = materialize.ScopeError

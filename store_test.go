@@ -226,7 +226,7 @@ func TestSyncStatusFollowsTheLeader(t *testing.T) {
 		synctest.Wait()
 		commit(t, s, create("1", "a"), create("2", "b"))
 		synctest.Wait()
-		want := livestore.SyncStatus{LocalHead: event.SeqNum{Global: 2}, LeaderHead: event.SeqNum{Global: 2}}
+		want := livestore.SyncStatus{LocalHead: event.SeqNum{Global: 2}, LeaderHead: event.SeqNum{Global: 2}, Unconfirmed: 2}
 		if last != want || s.SyncStatus() != want {
 			t.Errorf("watched %+v, read %+v, want %+v", last, s.SyncStatus(), want)
 		}

@@ -29,12 +29,16 @@ import (
 	"github.com/livestore-go/livestore/internal/journal"
 	"github.com/livestore-go/livestore/internal/leader"
 	"github.com/livestore-go/livestore/internal/session"
+	"github.com/livestore-go/livestore/provider"
 )
 
 // Options changes an adapter.
 type Options struct {
 	// ClientID names the client when a directory is new. The default is a random id. A directory keeps the id it was made with.
 	ClientID string
+
+	// Sync is the sync provider: package provider/wsprovider makes one. The default is nil: the store stays on this machine.
+	Sync provider.Provider
 }
 
 // Adapter opens stores in a directory. It may be used from any goroutine.
@@ -107,20 +111,22 @@ func (a *Adapter) open(ctx context.Context, r session.Request) (client.Config, e
 	if err != nil {
 		return client.Config{}, err
 	}
-	files := client.Files{FS: journal.OS(dir), Dir: dir, Logger: r.Logger}
+	files := client.Files{FS: journal.OS(dir), Dir: dir, Logger: r.Logger, Synced: a.opts.Sync != nil}
 	m, clientID, err := files.Boot(ctx, r, func() string { return cmp.Or(a.opts.ClientID, client.NewID()) })
 	if err != nil {
 		return client.Config{}, errors.Join(err, lock.Unlock())
 	}
-	l := leader.Start(m)
-	return client.Config{
-		StoreID: r.StoreID, ClientID: clientID, SchemaHash: r.Schema.Hash(), Leader: l, Durable: true,
-		Adopt: func(journal string) error {
-			return l.Adopt(context.Background(), func(m *leader.Machine) error { return files.Adopt(m, journal) })
-		},
-		Journal: func(h journal.Header) (session.Journal, error) { return journal.NewQueue(journal.OS(dir), h) },
-		Release: lock.Unlock,
-	}, nil
+	cfg, err := client.Start(m, a.opts.Sync, r, clientID)
+	if err != nil {
+		return client.Config{}, errors.Join(err, m.Close(), lock.Unlock())
+	}
+	cfg.Durable = true
+	cfg.Adopt = func(journal string) error {
+		return cfg.Leader.Adopt(context.Background(), func(m *leader.Machine) error { return files.Adopt(m, journal) })
+	}
+	cfg.Journal = func(h journal.Header) (session.Journal, error) { return journal.NewQueue(journal.OS(dir), h) }
+	cfg.Release = lock.Unlock
+	return cfg, nil
 }
 
 // makeDir makes a directory, and the ones above it, so that they survive a loss of power: sync is called with each directory that has a

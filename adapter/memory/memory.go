@@ -1,7 +1,7 @@
 // Package memory is the adapter that keeps everything in memory: for tests, servers that read, and trying things out.
 //
 // All stores opened with one store id on one adapter value are sessions of one client. When the last of them is closed, its data
-// is gone.
+// is gone, but for what a sync backend has confirmed.
 package memory
 
 import (
@@ -17,12 +17,16 @@ import (
 	"github.com/livestore-go/livestore/internal/materialize"
 	"github.com/livestore-go/livestore/internal/migrate"
 	"github.com/livestore-go/livestore/internal/session"
+	"github.com/livestore-go/livestore/provider"
 )
 
 // Options changes an adapter.
 type Options struct {
 	// ClientID names the client. The default is a random id.
 	ClientID string
+
+	// Sync is the sync provider: package provider/wsprovider makes one. The default is nil: the store stays on this machine.
+	Sync provider.Provider
 }
 
 // Adapter opens stores in memory. It may be used from any goroutine.
@@ -65,15 +69,18 @@ func (a *Adapter) open(_ context.Context, r session.Request) (client.Config, err
 		return client.Config{}, errors.Join(err, log.Close())
 	}
 	m, err := leader.NewMachine(leader.Config{
-		StoreID: r.StoreID, Log: log, State: state, NewID: client.NewID, Logger: r.Logger, Rebuild: rebuild, Now: time.Now,
+		StoreID: r.StoreID, Log: log, State: state, Synced: a.opts.Sync != nil, NewID: client.NewID, Logger: r.Logger, Rebuild: rebuild,
+		Now: time.Now,
 	})
 	if err != nil {
 		return client.Config{}, errors.Join(err, log.Close(), state.Conn().Close())
 	}
-	return client.Config{
-		StoreID: r.StoreID, ClientID: log.Meta().ClientID, SchemaHash: r.Schema.Hash(), Leader: leader.Start(m),
-		Journal: func(h journal.Header) (session.Journal, error) { return &counter{id: h.Journal}, nil },
-	}, nil
+	cfg, err := client.Start(m, a.opts.Sync, r, log.Meta().ClientID)
+	if err != nil {
+		return client.Config{}, errors.Join(err, m.Close())
+	}
+	cfg.Journal = func(h journal.Header) (session.Journal, error) { return &counter{id: h.Journal}, nil }
+	return cfg, nil
 }
 
 // counter is the journal of a session that keeps none: it only gives identities.

@@ -14,6 +14,9 @@ var layers = []layer{
 	{name: "event", is: "the vocabulary: definitions, sequence numbers, the shapes of an event"},
 	{name: "state", is: "tables, documents, queries, materializers, the schema", may: []string{"event"}},
 
+	{name: "provider", is: "what a sync provider must do", may: []string{"event"}},
+	{name: "provider/providertest", is: "a sync backend in memory, faults, and what every provider must do", may: []string{"event", "provider"}},
+
 	{name: "internal/sqlite", is: "the one place that names the SQLite library"},
 	{name: "internal/sqlite/crashvfs", is: "files that lose power", may: []string{"internal/sqlite", "internal/journal/..."}},
 	{name: "internal/reactive", is: "the graph of live queries; knows neither stores nor SQL"},
@@ -30,26 +33,26 @@ var layers = []layer{
 		"event", "state", "internal/sqlite", "internal/journal", "internal/syncstate", "internal/materialize", "internal/link",
 	}},
 	{name: "internal/leader", is: "the machine that owns the log and talks upstream, and its driver", may: []string{
-		"event", "state", "internal/sqlite", "internal/journal", "internal/syncstate", "internal/eventlog", "internal/materialize",
-		"internal/link",
+		"event", "state", "provider", "internal/sqlite", "internal/journal", "internal/syncstate", "internal/eventlog",
+		"internal/materialize", "internal/link",
 	}},
 
 	{name: ".", is: "what an app calls: Open, Commit, Get, Watch", may: []string{
-		"event", "state", "internal/reactive", "internal/session", "internal/materialize",
+		"event", "state", "internal/reactive", "internal/session", "internal/materialize", "internal/link",
 	}},
 
 	{name: "internal/client", is: "one client: its leader and the sessions of one process", may: []string{
-		"internal/journal", "internal/eventlog", "internal/migrate", "internal/session", "internal/leader",
+		"provider", "internal/journal", "internal/eventlog", "internal/migrate", "internal/session", "internal/leader",
 	}},
 	{name: "adapter/adaptertest", is: "what every adapter must do", may: []string{".", "event", "state"}},
 	{name: "adapter/...", is: "a client on one platform", may: []string{
-		"event", "internal/client", "internal/session", "internal/leader", "internal/journal", "internal/eventlog", "internal/migrate",
+		"event", "provider", "internal/client", "internal/session", "internal/leader", "internal/journal", "internal/eventlog", "internal/migrate",
 		"internal/materialize", "internal/sqlite",
 	}},
 
 	{name: "internal/sim", is: "the whole system, one thread, from one seed", may: []string{
-		"event", "state", "internal/sqlite", "internal/sqlite/crashvfs", "internal/journal/...", "internal/syncstate", "internal/eventlog",
-		"internal/materialize", "internal/migrate", "internal/link", "internal/session", "internal/leader",
+		"event", "state", "provider", "internal/sqlite", "internal/sqlite/crashvfs", "internal/journal/...", "internal/syncstate",
+		"internal/eventlog", "internal/materialize", "internal/migrate", "internal/link", "internal/session", "internal/leader",
 	}},
 	{name: "internal/crashtest", is: "real processes, really killed"},
 	{name: "internal/architecture", is: "this test"},

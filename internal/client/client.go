@@ -24,6 +24,7 @@ type Config struct {
 	Leader     *leader.Leader
 	Durable    bool // what the leader has is on disk
 	Synced     bool // there is a sync provider
+	MaxEvent   int  // bytes of a synced event that the sync backend takes, 0 for any
 
 	// Journal makes the journal of a session.
 	Journal func(h journal.Header) (session.Journal, error)
@@ -152,7 +153,8 @@ func (s *Set) session(ctx context.Context, c *client, r session.Request) (_ *ses
 	}
 	sess, err := session.Open(ctx, session.Config{
 		Request: r, ClientID: c.ClientID, SessionID: id, Leader: c.Leader, Journal: j, Durable: c.Durable, Synced: c.Synced,
-		OnClose: func() error { return s.closed(c, slot, h.Journal) },
+		MaxEvent: c.MaxEvent,
+		OnClose:  func() error { return s.closed(c, slot, h.Journal) },
 	})
 	if err != nil {
 		return nil, errors.Join(err, j.Close())

@@ -72,7 +72,7 @@ func (p *place) open(ctx context.Context, r session.Request) (client.Config, err
 	if err != nil {
 		return client.Config{}, err
 	}
-	l := leader.Start(m)
+	l := leader.Start(m, nil)
 	p.leader = l
 	return client.Config{
 		StoreID: r.StoreID, ClientID: clientID, SchemaHash: r.Schema.Hash(), Leader: l, Durable: true,

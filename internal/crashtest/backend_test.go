@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/livestore-go/livestore/event"
-	"github.com/livestore-go/livestore/internal/leader"
+	"github.com/livestore-go/livestore/provider"
 )
 
 // backend is a sync backend in memory. It is another machine: it goes on when the power goes here.
@@ -25,7 +25,7 @@ func (b *backend) push(batch []event.Global) error {
 	head := int64(len(b.log))
 	for i, e := range batch {
 		if e.ParentSeqNum != head+int64(i) || e.SeqNum != e.ParentSeqNum+1 {
-			return &leader.ServerAheadError{Head: head}
+			return &provider.ServerAheadError{Head: head}
 		}
 	}
 	b.log = append(b.log, batch...)

@@ -247,7 +247,7 @@ func (w *world) upload() error {
 
 // download pulls up to n events that are new from the backend, all when n is 0.
 func (w *world) download(n int) error {
-	_, after := w.leader.Cursor()
+	after := w.leader.Cursor().After
 	events := w.backend.log[after:]
 	if n > 0 {
 		events = events[:min(len(events), n+1)]

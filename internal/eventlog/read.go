@@ -11,8 +11,11 @@ import (
 	"github.com/livestore-go/livestore/internal/sqlite"
 )
 
-// page is how many events one statement reads.
-const page = 512
+// How many events one statement reads: few at first, for whoever looks at the next ones only, and then more and more.
+const (
+	firstPage = 64
+	page      = 512
+)
 
 // position is the column after those of an event.
 const position = 16
@@ -33,8 +36,8 @@ func (l *Log) Read(after event.SeqNum, limit int) iter.Seq2[event.Client, error]
 		}
 		next, err := l.position(after)
 		var events []event.Client
-		for left := limit; err == nil; {
-			n := page
+		for left, size := limit, firstPage; err == nil; size = min(2*size, page) {
+			n := size
 			if limit > 0 {
 				n = min(n, left)
 			}

@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/livestore-go/livestore/event"
@@ -11,12 +12,13 @@ import (
 // SetAside is a commit that no longer applied: kept, out of the way, until the app retries or drops it.
 type SetAside struct {
 	ID     event.CommitID
-	Events []event.Client // all of the commit, at least one; their numbers mean nothing any more
+	Events []event.Client // all of the commit that is not in the log, at least one; their numbers mean nothing any more
 	Err    string         // why it did not apply
 	At     time.Time      // when that was, by the caller's clock; zero when not known
 }
 
-// PutSetAside keeps a commit that no longer applies. Its events must not be in the log.
+// PutSetAside keeps a commit that no longer applies. Its events must not be in the log, unless the sync backend had confirmed the
+// first of them when the rest did not apply any more: then that rest is what is set aside.
 func (l *Log) PutSetAside(s SetAside) error {
 	if err := l.writable(); err != nil {
 		return err
@@ -35,8 +37,8 @@ func (l *Log) PutSetAside(s SetAside) error {
 	}
 	if in, err := l.Committed(s.ID); err != nil {
 		return err
-	} else if len(in) > 0 {
-		return &IdentityError{ID: in[0].ID, At: in[0].Num}
+	} else if i := slices.IndexFunc(in, func(e event.Client) bool { return e.ID.Index >= s.Events[0].ID.Index }); i >= 0 {
+		return &IdentityError{ID: in[i].ID, At: in[i].Num}
 	}
 	journal, err := l.intern(s.ID.Journal)
 	if err != nil {

@@ -1,35 +1,28 @@
 package leader
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/livestore-go/livestore/event"
 	"github.com/livestore-go/livestore/internal/link"
 	"github.com/livestore-go/livestore/internal/materialize"
 	"github.com/livestore-go/livestore/internal/syncstate"
+	"github.com/livestore-go/livestore/provider"
 	"github.com/livestore-go/livestore/state"
 )
 
-// defaultPush is how many events a push to the sync backend holds, unless the config says otherwise.
-const defaultPush = 50
-
 // backend is what the leader knows of the sync backend, beyond the upstream head.
 type backend struct {
-	id      string // identity of the backend; empty before the first pull
-	pushing bool   // a push is under way
-	pushed  int64  // last event the backend answered as stored; its echo in the pull stream confirms it
-	parked  int64  // nothing is pushed until the upstream head is here: what ServerAhead said
-	doubt   bool   // it is not known whether the last push was stored: pull first
-	halted  error  // why events of the backend are not applied
-}
-
-// ServerAheadError says that the backend has events that this client has not pulled. Nothing was stored.
-type ServerAheadError struct{ Head int64 }
-
-func (e *ServerAheadError) Error() string {
-	return fmt.Sprintf("the sync backend is ahead, at e%d: pull first", e.Head)
+	id       string // identity of the backend; empty before the first pull
+	head     int64  // the last event that it is known to have
+	pushing  bool   // a push is under way
+	pushed   int64  // last event the backend answered as stored; its echo in the pull stream confirms it
+	parked   int64  // nothing is pushed until the upstream head is here: what ServerAhead said
+	doubt    bool   // it is not known whether the last push was stored: pull first
+	halted   error  // why events of the backend are not applied
+	rejected error  // why the backend does not take the next event
 }
 
 // BackendChangedError says that the backend is another one than the store has synced with, or was set back. Sync stops and
@@ -47,8 +40,8 @@ func (e *BackendChangedError) Unwrap() error { return e.Err }
 
 // Cursor returns where to pull from and whose events: from one event before the upstream head, so that the overlap shows whether
 // the backend is still the same.
-func (m *Machine) Cursor() (backendID string, after int64) {
-	return m.backend.id, max(0, m.heads.Upstream.Global-1)
+func (m *Machine) Cursor() provider.Cursor {
+	return provider.Cursor{BackendID: m.backend.id, After: max(0, m.heads.Upstream.Global-1)}
 }
 
 // Doubt says whether the driver has to pull anew, from Cursor to the backend's head, before anything can be pushed.
@@ -57,48 +50,20 @@ func (m *Machine) Doubt() bool { return m.backend.doubt }
 // Halted says why events of the backend are not applied, nil when they are.
 func (m *Machine) Halted() error { return m.backend.halted }
 
-// NextBackendPush returns the next pending events for the backend, false when there are none or something has to come first.
-func (m *Machine) NextBackendPush() (backendID string, batch []event.Global, err error) {
-	b := &m.backend
-	if b.pushing || b.doubt || b.halted != nil || b.parked > m.heads.Upstream.Global {
-		return "", nil, nil
-	}
-	after := event.SeqNum{Global: max(m.heads.Upstream.Global, b.pushed)}
-	if after.Global == m.heads.Upstream.Global {
-		after = m.heads.Upstream
-	}
-	var last event.CommitID
-	for e, err := range m.log.Read(after, 0) {
-		if err != nil {
-			return "", nil, err
-		}
-		if e.Num.IsClientOnly() {
-			continue
-		}
-		// A commit is pushed whole, however large: the backend takes a batch whole, so nothing gets between its events (R4).
-		if len(batch) >= cmp.Or(m.cfg.MaxPush, defaultPush) && e.ID.Commit != last {
-			break
-		}
-		batch, last = append(batch, e.Global()), e.ID.Commit
-	}
-	b.pushing = len(batch) > 0
-	return b.id, batch, nil
-}
+// Rejected says why the backend does not take the next pending event, nil when it has not said so.
+func (m *Machine) Rejected() error { return m.backend.rejected }
 
-// BackendPushed takes the answer to the push of a batch.
-func (m *Machine) BackendPushed(batch []event.Global, err error) {
-	b := &m.backend
-	b.pushing = false
-	ahead, isAhead := errors.AsType[*ServerAheadError](err)
-	switch {
-	case err == nil:
-		b.pushed = max(b.pushed, batch[len(batch)-1].SeqNum)
-	case isAhead:
-		b.pushed, b.parked = 0, ahead.Head
-	default:
-		b.pushed, b.doubt = 0, true
-	}
-}
+// Parked says whether pushes wait for events that the backend has said it has.
+func (m *Machine) Parked() bool { return m.backend.parked > m.heads.Upstream.Global }
+
+// BackendHead returns the last event that the backend is known to have: beyond the upstream head there are some to pull.
+func (m *Machine) BackendHead() int64 { return max(m.backend.head, m.heads.Upstream.Global) }
+
+// BackendAt says that the backend has events up to a head.
+func (m *Machine) BackendAt(head int64) { m.backend.head = max(m.backend.head, head) }
+
+// Resume forgets why sync has stopped: what stopped it is tried again.
+func (m *Machine) Resume() { m.backend.halted, m.backend.rejected = nil, nil }
 
 // BackendPulled applies what the backend has after a global number, in its order. That may lie before the upstream head: what is repeated
 // is compared with the log. caughtUp says that the events reach the head that the backend had after the last push was answered.
@@ -116,6 +81,9 @@ func (m *Machine) BackendPulled(backendID string, after int64, events []event.Gl
 	for i, e := range events {
 		pulled[i] = e.Client()
 	}
+	if n := len(events); n > 0 {
+		m.BackendAt(events[n-1].SeqNum)
+	}
 	pulled, err := m.overlap(after, pulled, caughtUp)
 	if err != nil {
 		return err
@@ -124,29 +92,60 @@ func (m *Machine) BackendPulled(backendID string, after int64, events []event.Gl
 		return err
 	}
 	if len(pulled) > 0 || backendID != m.backend.id {
-		err = m.transact(func(s *step) error {
-			if backendID != m.backend.id {
-				if err := m.log.SetBackendID(backendID); err != nil {
-					return err
-				}
-			}
-			return s.merge(pulled)
-		})
-		_, refused := errors.AsType[*materialize.Error](err)
-		_, unknown := errors.AsType[*state.UnknownEventError](err)
-		if refused || unknown {
-			return m.halt(fmt.Errorf("store %s: an event of the sync backend does not apply; update the app: %w", m.cfg.StoreID, err))
-		}
-		if err != nil {
+		if err := m.mergeBackend(backendID, pulled); err != nil {
 			return err
 		}
-		m.backend.id = backendID
 	}
 	if caughtUp {
 		m.backend.doubt = false
 	}
 	return nil
 }
+
+// mergeBackend merges events that the log does not have yet. When one of them does not apply, those before it do, and sync halts.
+func (m *Machine) mergeBackend(backendID string, events []event.Client) error {
+	err := m.transact(func(s *step) error {
+		if backendID != m.backend.id {
+			if err := m.log.SetBackendID(backendID); err != nil {
+				return err
+			}
+		}
+		return s.merge(events)
+	})
+	if err == nil {
+		m.backend.id = backendID
+		return nil
+	}
+	var num event.SeqNum
+	if refused, ok := errors.AsType[*materialize.Error](err); ok {
+		num = refused.Num
+	} else if unknown, ok := errors.AsType[*state.UnknownEventError](err); ok {
+		num = unknown.Num
+	} else {
+		return err
+	}
+	i := slices.IndexFunc(events, func(e event.Client) bool { return e.Num == num })
+	if i > 0 {
+		if err := m.mergeBackend(backendID, events[:i]); err != nil {
+			return err
+		}
+	}
+	return m.halt(&EventError{StoreID: m.cfg.StoreID, Num: num.Global, Err: err})
+}
+
+// EventError says that an event of the sync backend does not apply here, though it did at its author: this app is older, or wrong. It and
+// what follows it is pulled again when an app that can apply it opens the store.
+type EventError struct {
+	StoreID string
+	Num     int64
+	Err     error
+}
+
+func (e *EventError) Error() string {
+	return fmt.Sprintf("store %s: event e%d of the sync backend does not apply, sync stops; update the app: %v", e.StoreID, e.Num, e.Err)
+}
+
+func (e *EventError) Unwrap() error { return e.Err }
 
 func (m *Machine) halt(err error) error {
 	m.backend.halted = err

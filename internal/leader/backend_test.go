@@ -6,10 +6,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/livestore-go/livestore/event"
 	"github.com/livestore-go/livestore/internal/leader"
 	"github.com/livestore-go/livestore/internal/materialize"
 	"github.com/livestore-go/livestore/internal/syncstate"
+	"github.com/livestore-go/livestore/provider"
 	"github.com/livestore-go/livestore/state"
 )
 
@@ -98,7 +101,7 @@ func TestServerAheadParks(t *testing.T) {
 	w.commit("s", "a")
 	batch := w.push()
 	w.foreign("x", "y")
-	w.m.BackendPushed(batch, &leader.ServerAheadError{Head: 2})
+	w.m.BackendPushed(batch, &provider.ServerAheadError{Head: 2})
 	if again := w.push(); again != nil {
 		t.Errorf("pushed to a backend that is ahead: %v", again)
 	}
@@ -131,7 +134,7 @@ func TestDoubtAfterLostAnswer(t *testing.T) {
 			if !w.m.Doubt() || w.push() != nil {
 				t.Error("there is no doubt")
 			}
-			if _, after := w.m.Cursor(); after != 0 {
+			if after := w.m.Cursor().After; after != 0 {
 				t.Errorf("pulls after e%d, want one before the head", after)
 			}
 			if err := w.m.BackendPulled("b", 0, w.backend[:1], false); err != nil {
@@ -209,7 +212,7 @@ func TestBackendThatIsNotTheOneItWas(t *testing.T) {
 			}
 			w.commit("s", "b")
 			w.expect("e1=x e2=y e3=a e4=b", "a b x y", 2)
-			if id, _ := w.m.Cursor(); id != "b" {
+			if id := w.m.Cursor().BackendID; id != "b" {
 				t.Errorf("the log is of backend %q", id)
 			}
 		})
@@ -232,9 +235,9 @@ func TestUnknownEventFromUpstream(t *testing.T) {
 				if _, ok := errors.AsType[*state.UnknownEventError](err); !ok || w.m.Halted() == nil {
 					t.Errorf("%v, halted: %v", err, w.m.Halted())
 				}
-				w.expect("e1=a", "a", 0)
+				w.expect("e1=x e2r1=a", "a x", 1)
 				w.commit("s", "b")
-				w.expect("e1=a e2=b", "a b", 0)
+				w.expect("e1=x e2r1=a e3r1=b", "a b x", 1)
 				return
 			}
 			if err != nil || w.m.Halted() != nil {
@@ -261,15 +264,91 @@ func TestFailingEventFromUpstreamHalts(t *testing.T) {
 	if e, ok := errors.AsType[*materialize.Error](err); !ok || e.Event != "v1.Added" || w.m.Halted() == nil {
 		t.Errorf("%v, halted: %v", err, w.m.Halted())
 	}
-	w.expect("e1=a", "a", 0)
+	if e, ok := errors.AsType[*leader.EventError](err); !ok || e.Num != 2 {
+		t.Errorf("halted by %v", err)
+	}
+	// What comes before it is applied.
+	w.expect("e1=x e2r1=a", "a x", 1)
 	if again := w.pulled(); !errors.Is(again, err) || w.push() != nil {
 		t.Errorf("pulled again: %v", again)
 	}
-	if p := w.published(); p != nil {
-		t.Errorf("published: %s", said(p))
-	}
+	equal(t, "published", said(w.published()), "back to e0 e1=x e2r1=a backend e1")
 	w.commit("s", "b")
-	w.expect("e1=a e2=b", "a b", 0)
+	w.expect("e1=x e2r1=a e3r1=b", "a b x", 1)
+
+	// The app wants to try again: with a backend that has come to another mind, say.
+	w.m.Resume()
+	w.backend[1].Args = jsontext.Value(`{"name":"y"}`)
+	w.mustPull()
+	w.expect("e1=x e2=y e3r2=a e4r2=b", "a b x y", 2)
+}
+
+// A commit that is larger than what a push may hold goes in parts. When another client gets between them, the rest is rebased, and set
+// aside by itself when it does not apply any more.
+func TestCommitThatIsPushedInParts(t *testing.T) {
+	for _, tt := range []struct{ foreign, log, state, aside string }{
+		{"x", "e1=a e2=b e3=x e4r1=c e5r1=d e6r1=e", "a b c d e x", ""},
+		{"d", "e1=a e2=b e3=d e4r1=e", "a b d e", "[c d]"},
+	} {
+		w := newWorld(t, schema, func(c *leader.Config) { c.Limits.Events = 2 })
+		w.mustPull()
+		w.commit("s", "a", "b", "c", "d")
+		w.commit("s", "e")
+		w.published()
+		batch := w.push()
+		if len(batch) != 2 {
+			t.Fatalf("pushed %v", batch)
+		}
+		w.stored(batch)
+		w.m.BackendPushed(batch, nil)
+		w.foreign(tt.foreign)
+		w.mustPull()
+		w.expect(tt.log, tt.state, 3)
+		aside := ""
+		for _, p := range w.published() {
+			for _, a := range p.SetAside {
+				var names []string
+				for _, e := range a.Events {
+					names = append(names, strings.TrimPrefix(show(e), "e0="))
+				}
+				aside += fmt.Sprint(names)
+			}
+		}
+		equal(t, "set aside", aside, tt.aside)
+		for batch := w.push(); batch != nil; batch = w.push() {
+			w.stored(batch)
+			w.m.BackendPushed(batch, nil)
+		}
+		w.mustPull()
+		equal(t, "the backend has what the log has", fmt.Sprint(len(w.backend)), fmt.Sprint(w.m.Heads().Upstream.Global))
+	}
+}
+
+// What no backend takes stops pushes, says which event it is, and stays.
+func TestEventThatIsTooLargeToPush(t *testing.T) {
+	w := newWorld(t, schema, func(c *leader.Config) { c.Limits.Bytes = 2000 })
+	w.mustPull()
+	w.commit("s", "a")
+	w.commit("s", strings.Repeat("b", 2000))
+	w.commit("s", "c")
+	batch := w.push()
+	if len(batch) != 1 {
+		t.Errorf("pushed %v", batch)
+	}
+	w.stored(batch)
+	w.m.BackendPushed(batch, nil)
+	if batch := w.push(); batch != nil {
+		t.Errorf("pushed %v", batch)
+	}
+	e, ok := errors.AsType[*provider.RejectedError](w.m.Rejected())
+	if !ok || e.Num != 2 || e.Name != "v1.Added" {
+		t.Errorf("rejected: %v", w.m.Rejected())
+	}
+	w.foreign("x") // it takes the place of the large one
+	w.mustPull()
+	if got := w.m.Heads(); got.Upstream.Global != 2 || got.Local.Global != 4 {
+		t.Errorf("others are not pulled any more: %v", got)
+	}
 }
 
 // Client-only events confirm with the synced ones around them, and by themselves they are no reason to rebase.

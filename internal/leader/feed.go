@@ -22,9 +22,10 @@ type feed struct {
 	epoch  string // tells this count of publishes from that of another start of a leader
 	cursor uint64 // of the last publish
 	kept   []link.Publish
-	events int           // in kept
-	bytes  int           // of their arguments
-	more   chan struct{} // closed at the next publish
+	events int // in kept
+	bytes  int // of their arguments
+	uplink link.Uplink
+	more   chan struct{} // closed at the next publish or change of the uplink
 }
 
 func newFeed(epoch string) *feed { return &feed{epoch: epoch, more: make(chan struct{})} }
@@ -48,6 +49,20 @@ func (f *feed) publish(p link.Publish) {
 	f.more = make(chan struct{})
 }
 
+// setUplink says how the connection to the backend is now.
+func (f *feed) setUplink(u link.Uplink) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	u.Version = f.uplink.Version
+	if u == f.uplink {
+		return
+	}
+	u.Version++
+	f.uplink = u
+	close(f.more)
+	f.more = make(chan struct{})
+}
+
 func argsLen(p link.Publish) (n int) {
 	for i := range p.Events {
 		n += len(p.Events[i].Args)
@@ -62,15 +77,25 @@ func (f *feed) at() uint64 {
 	return f.cursor
 }
 
+// link returns how the connection to the backend is.
+func (f *feed) link() link.Uplink {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.uplink
+}
+
 // after returns what was published after a cursor, or a channel that is closed when there is something.
 func (f *feed) after(r link.PullRequest) (reply link.PullReply, more <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	behind := f.cursor - r.Cursor
-	switch {
-	case r.Epoch != f.epoch || r.Cursor > f.cursor || behind > uint64(len(f.kept)):
+	if r.Epoch != f.epoch || r.Cursor > f.cursor || behind > uint64(len(f.kept)) {
 		return link.PullReply{Lost: true}, nil
-	case behind == 0:
+	}
+	if r.Uplink != f.uplink.Version {
+		u := f.uplink
+		reply.Uplink = &u
+	} else if behind == 0 {
 		return link.PullReply{}, f.more
 	}
 	events := 0

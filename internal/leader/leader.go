@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/livestore-go/livestore/internal/link"
+	"github.com/livestore-go/livestore/provider"
 )
 
 // ErrClosed says that the leader has ended.
@@ -22,6 +23,7 @@ const maxGroup = 64
 // Leader drives a machine. It is the [link.Leader] of the sessions in its process.
 type Leader struct {
 	m      *Machine
+	up     *uplink // nil without a sync provider
 	pushes chan pushCall
 	calls  chan func()
 	ctx    context.Context
@@ -36,16 +38,23 @@ type pushCall struct {
 	reply chan PushResult // of capacity 1: the leader never waits for a session
 }
 
-// Start runs a machine until Close.
-func Start(m *Machine) *Leader {
+// Start runs a machine until Close, and syncs it through client, which is nil without a sync provider. Close closes the client.
+func Start(m *Machine, client provider.Client) *Leader {
 	l := &Leader{m: m, pushes: make(chan pushCall, maxGroup), calls: make(chan func())}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
+	if client != nil {
+		m.cfg.Limits = client.Limits()
+		m.cfg.MaxPush = m.cfg.Limits.Events
+		l.up = newUplink(l, client)
+		l.done.Go(func() { l.up.run(l.ctx) })
+	}
 	l.done.Go(l.run)
 	return l
 }
 
 func (l *Leader) run() {
 	for {
+		heads := l.m.heads
 		select {
 		case p := <-l.pushes:
 			l.push(p)
@@ -53,6 +62,9 @@ func (l *Leader) run() {
 			f()
 		case <-l.ctx.Done():
 			return
+		}
+		if l.up != nil && l.m.heads != heads {
+			l.up.wake()
 		}
 	}
 }
@@ -173,7 +185,10 @@ func (l *Leader) Close() error {
 	l.once.Do(func() {
 		l.cancel()
 		l.done.Wait()
-		l.result = l.m.Close()
+		if l.up != nil {
+			l.result = l.up.client.Close()
+		}
+		l.result = errors.Join(l.result, l.m.Close())
 	})
 	return l.result
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/livestore-go/livestore/internal/link"
 	"github.com/livestore-go/livestore/internal/materialize"
 	"github.com/livestore-go/livestore/internal/syncstate"
+	"github.com/livestore-go/livestore/provider"
 	"github.com/livestore-go/livestore/state"
 )
 
@@ -20,9 +21,10 @@ type Config struct {
 	StoreID string
 	Log     *eventlog.Log
 	State   *materialize.Engine
-	Synced  bool          // there is a sync provider
-	MaxPush int           // how many events a push to the sync backend holds; 0 means 50
-	NewID   func() string // makes ids of sessions, and of the count of publishes
+	Synced  bool            // there is a sync provider
+	MaxPush int             // how many events a push to the sync backend holds, unless a commit has more; 0 means 50
+	Limits  provider.Limits // what a push may hold at most: a larger commit is cut. 0 means no limit
+	NewID   func() string   // makes ids of sessions, and of the count of publishes
 	Now     func() time.Time
 	Logger  *slog.Logger
 
@@ -59,6 +61,14 @@ func NewMachine(cfg Config) (*Machine, error) {
 		return nil, fmt.Errorf("leader of store %s: state stands at %s and the log at %s", cfg.StoreID, m.state.Head().Num, head)
 	}
 	return m, nil
+}
+
+// now is the time by the clock of the config, zero without one.
+func (m *Machine) now() time.Time {
+	if m.cfg.Now == nil {
+		return time.Time{}
+	}
+	return m.cfg.Now()
 }
 
 // Heads returns where the leader stands.
@@ -276,7 +286,7 @@ func (m *Machine) Boot(r link.BootRequest) (link.Snapshot, error) {
 	}
 	snap := link.Snapshot{
 		Head: m.base.Num, HeadID: m.base.ID, Generation: m.heads.Generation, BackendHead: m.heads.Upstream,
-		Epoch: m.feed.epoch, Cursor: m.feed.at(), State: data,
+		Epoch: m.feed.epoch, Cursor: m.feed.at(), Uplink: m.feed.link(), State: data,
 	}
 	if snap.SetAside, err = m.setAside(); err != nil {
 		return link.Snapshot{}, err

@@ -3,7 +3,6 @@ package leader
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/livestore-go/livestore/event"
 	"github.com/livestore-go/livestore/internal/eventlog"
@@ -144,10 +143,7 @@ func (s *step) setAside(id event.CommitID, events []event.Client, why string, p 
 		e.Num, e.Parent = event.SeqNum{}, event.SeqNum{}
 		kept[i] = e
 	}
-	var at time.Time
-	if s.m.cfg.Now != nil {
-		at = s.m.cfg.Now()
-	}
+	at := s.m.now()
 	if err := s.m.log.PutSetAside(eventlog.SetAside{ID: id, Events: kept, Err: why, At: at}); err != nil {
 		return err
 	}

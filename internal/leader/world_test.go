@@ -155,7 +155,7 @@ func (w *world) foreign(args ...string) {
 
 // pulled gives the leader what the backend has.
 func (w *world) pulled() error {
-	_, after := w.m.Cursor()
+	after := w.m.Cursor().After
 	return w.m.BackendPulled("b", after, w.backend[after:], true)
 }
 

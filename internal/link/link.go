@@ -30,6 +30,8 @@ type Leader interface {
 	Events(ctx context.Context, r EventsRequest) (EventsReply, error)
 	// Drop deletes a set-aside commit for good.
 	Drop(ctx context.Context, r DropRequest) (DropReply, error)
+	// Sync pauses sync with the backend, or goes on with it. When it returns after a pause, nothing is under way any more.
+	Sync(ctx context.Context, r SyncRequest) (SyncReply, error)
 }
 
 // BootRequest asks for a snapshot. Asks names the session's commits it wants to hear about: those it has not seen
@@ -58,6 +60,7 @@ type Snapshot struct {
 	Taken       []event.CommitID `json:"taken,omitempty"`    // the high-water commit of each journal asked about
 	Events      []event.Client   `json:"events,omitempty"`   // of the commits asked about, those in the log, as numbered now
 	SetAside    []SetAside       `json:"setAside,omitempty"` // all that are set aside
+	Uplink      Uplink           `json:"uplink"`
 }
 
 // Commit is a commit on its way to the leader. When Failed is not empty the session could not apply it on its base, and
@@ -87,17 +90,54 @@ type PushReply struct {
 	Cursor uint64       `json:"cursor"`
 }
 
-// PullRequest asks for what was published after Cursor.
+// PullRequest asks for what was published after Cursor, or an uplink of another version than the one the session knows.
 type PullRequest struct {
 	Epoch  string `json:"epoch"`
 	Cursor uint64 `json:"cursor"`
+	Uplink uint64 `json:"uplink,omitempty"`
 }
 
-// PullReply holds what was published after the cursor, in order, at least one. When Lost is set the leader no longer
-// has it, and the session boots anew.
+// PullReply holds what was published after the cursor, in order, and the uplink as it is now when it has changed: at least
+// one of them. When Lost is set the leader no longer has what was published, and the session boots anew.
 type PullReply struct {
 	Published []Publish `json:"published,omitempty"`
 	Lost      bool      `json:"lost,omitempty"`
+	Uplink    *Uplink   `json:"uplink,omitempty"`
+}
+
+// Uplink is how the leader's connection to the sync backend is. It says nothing about the log: that is what is published for.
+type Uplink struct {
+	Version   uint64    `json:"version"` // counts changes, in the epoch of the cursor
+	Connected bool      `json:"connected,omitempty"`
+	Since     time.Time `json:"since,omitzero"`     // when Connected has changed, by the leader's clock
+	CaughtUp  bool      `json:"caughtUp,omitempty"` // on this connection, all that the backend had when it began has been pulled
+	Pulled    bool      `json:"pulled,omitempty"`   // that was so once since the leader started
+	Head      int64     `json:"head,omitempty"`     // the last event that the backend is known to have
+	Paused    Pause     `json:"paused,omitempty"`   // why sync does not go on by itself
+	Why       string    `json:"why,omitempty"`      // the last error, until what failed has succeeded
+}
+
+// Pause is a reason for sync not to go on.
+type Pause string
+
+// Why sync pauses.
+const (
+	PausedByApp       Pause = "paused by the app"
+	PausedCredentials Pause = "credentials refused"
+	PausedBackend     Pause = "another backend"
+	PausedEvent       Pause = "an event does not apply"
+	PausedRejected    Pause = "an event is rejected"
+	PausedProtocol    Pause = "the backend leaves events out"
+)
+
+// SyncRequest pauses sync with the backend, or goes on with it: also after a pause that the leader has made by itself.
+type SyncRequest struct {
+	Pause bool `json:"pause"`
+}
+
+// SyncReply answers a SyncRequest.
+type SyncReply struct {
+	Synced bool `json:"synced"` // there is a sync provider
 }
 
 // Publish is one step of the leader's log. It is durable when it is published.

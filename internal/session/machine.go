@@ -37,6 +37,7 @@ type Machine struct {
 	heads       syncstate.Heads
 	base        materialize.Head // last event pulled from the leader: the upstream head with its identity
 	backendHead event.SeqNum
+	uplink      link.Uplink
 	epoch       string // of the cursor
 	cursor      uint64
 
@@ -95,6 +96,21 @@ func (e *OtherDefinitionError) Error() string {
 	return fmt.Sprintf("event %s is defined twice: commit drafts of the definition that the schema was made with", e.Event)
 }
 
+// maxEnvelope is what an event takes on its way to the sync backend beside its arguments: name, ids, numbers, keys and metadata.
+const maxEnvelope = 2048
+
+// EventTooLargeError says that the arguments of a synced event are larger than what the sync backend takes. Nothing was committed.
+type EventTooLargeError struct {
+	Event string // its name
+	Bytes int    // what it would be as JSON, with what goes around its arguments
+	Max   int
+}
+
+func (e *EventTooLargeError) Error() string {
+	return fmt.Sprintf("event %s has %d bytes and at most %d go to the sync backend: keep large values outside and put a reference into the event",
+		e.Event, e.Bytes, e.Max)
+}
+
 // deprecated says once that an event should not be committed any more.
 func (m *Machine) deprecated(def *event.Definition) {
 	if def.Deprecated() == "" || m.warned[def.Name()] {
@@ -146,6 +162,9 @@ func (m *Machine) Commit(drafts []event.Draft, retry event.CommitID) (*Commit, e
 		}
 		m.deprecated(def)
 		num, parent := head.Next(def.Scope(), m.heads.Generation)
+		if n := len(args) + maxEnvelope; m.cfg.MaxEvent > 0 && n > m.cfg.MaxEvent && def.Scope() == event.ScopeSynced {
+			return nil, &EventTooLargeError{Event: def.Name(), Bytes: n, Max: m.cfg.MaxEvent}
+		}
 		c.events[i] = event.Client{
 			Num: num, Parent: parent, Name: def.Name(), Args: args,
 			ClientID: m.cfg.ClientID, SessionID: m.cfg.SessionID,
@@ -238,8 +257,11 @@ func (m *Machine) Lost() error { return m.lost }
 
 // PullRequest asks for what the leader published next.
 func (m *Machine) PullRequest() link.PullRequest {
-	return link.PullRequest{Epoch: m.epoch, Cursor: m.cursor}
+	return link.PullRequest{Epoch: m.epoch, Cursor: m.cursor, Uplink: m.uplink.Version}
 }
+
+// Uplinked takes how the leader's connection to the sync backend is.
+func (m *Machine) Uplinked(u link.Uplink) { m.uplink = u }
 
 // Idle says whether the leader has taken every commit and has said so.
 func (m *Machine) Idle() bool { return len(m.commits) == 0 }
@@ -265,8 +287,8 @@ func (m *Machine) SetAside() []link.SetAside { return slices.Clone(m.setAside) }
 // Status returns how far the session is.
 func (m *Machine) Status() Status {
 	return Status{
-		LocalHead: m.heads.Local, LeaderHead: m.heads.Upstream, BackendHead: m.backendHead,
-		Pending: m.events, SetAside: len(m.setAside),
+		LocalHead: m.heads.Local, LeaderHead: m.heads.Upstream, UpstreamHead: m.backendHead,
+		Pending: m.events, SetAside: len(m.setAside), Synced: m.cfg.Synced, Uplink: m.uplink,
 	}
 }
 

@@ -186,7 +186,8 @@ func (m *Machine) settle(events []event.Client, aside []link.SetAside, rebased b
 			i := slices.IndexFunc(aside, func(a link.SetAside) bool { return a.ID == c.id })
 			c.end(&SetAsideError{StoreID: m.cfg.StoreID, ID: c.id, Why: aside[i].Err})
 		default:
-			c.events = now
+			// Of a commit that was cut, the backend may have confirmed the first events: they have kept their numbers.
+			c.events = slices.Concat(c.events[:min(now[0].ID.Index, len(c.events))], now)
 			if m.cfg.Durable {
 				c.reach(Persisted)
 			}
@@ -303,6 +304,7 @@ func (m *Machine) Booted(s link.Snapshot) error {
 		m.fence = 0 // one beyond the cursor stays
 	}
 	m.epoch, m.cursor, m.backendHead, m.setAside = s.Epoch, s.Cursor, s.BackendHead, slices.Clone(s.SetAside)
+	m.uplink = s.Uplink
 	m.lost, m.torn = nil, false
 
 	aside, spoken := slices.Clip(s.SetAside), spokenOf(s.Events, s.SetAside)

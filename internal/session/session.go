@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/livestore-go/livestore/event"
 	"github.com/livestore-go/livestore/internal/link"
 	"github.com/livestore-go/livestore/state"
@@ -26,6 +28,8 @@ type Request struct {
 	MaxPending int // events the leader has not yet taken; a commit beyond it is refused
 	Logger     *slog.Logger
 	OnBoot     func(stage string, done, total int) // progress of a rebuild; may be nil
+	// SyncPayload goes to the sync backend with every connection. It is JSON; nil means none.
+	SyncPayload jsontext.Value
 }
 
 // Config is what an adapter opens a session with.
@@ -37,6 +41,7 @@ type Config struct {
 	Journal   Journal
 	Durable   bool         // the adapter keeps what it is given: stage Persisted can come
 	Synced    bool         // there is a sync provider: stage Confirmed can come
+	MaxEvent  int          // bytes of a synced event that the sync backend takes, 0 for any
 	OnClose   func() error // what the adapter has to release when the session has ended; may be nil
 }
 
@@ -216,6 +221,9 @@ func (s *Session) pullOnce() error {
 	if reply.Lost {
 		return s.reboot(errLost)
 	}
+	if reply.Uplink != nil {
+		defer s.uplinked(*reply.Uplink) // after the events: it is newer than they are
+	}
 	for _, p := range reply.Published {
 		s.mu.Lock() // once a step, so that reads and commits get in between
 		err := s.m.Pulled(p)
@@ -226,6 +234,13 @@ func (s *Session) pullOnce() error {
 		}
 	}
 	return nil
+}
+
+func (s *Session) uplinked(u link.Uplink) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.m.Uplinked(u)
+	s.stepped(false)
 }
 
 var errLost = errors.New("the leader no longer has what it published after this session's cursor")

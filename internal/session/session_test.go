@@ -43,7 +43,7 @@ func add(id, name string) event.Draft { return added.New(named{id, name}) }
 func newLeader(t testing.TB) (*leader.Machine, *leader.Leader) {
 	t.Helper()
 	m := leaderMachine(t, schema, false)
-	l := leader.Start(m)
+	l := leader.Start(m, nil)
 	t.Cleanup(func() {
 		if err := l.Close(); err != nil {
 			t.Error(err)

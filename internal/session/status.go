@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -11,11 +12,13 @@ import (
 
 // Status says how far a session is.
 type Status struct {
-	LocalHead   event.SeqNum // last event committed or pulled here
-	LeaderHead  event.SeqNum // last event the leader has published and this session has applied
-	BackendHead event.SeqNum // last event the sync backend has confirmed, e0 without a provider
-	Pending     int          // events the leader has not yet taken
-	SetAside    int          // commits set aside
+	LocalHead    event.SeqNum // last event committed or pulled here
+	LeaderHead   event.SeqNum // last event the leader has published and this session has applied
+	UpstreamHead event.SeqNum // last event the sync backend has confirmed, e0 without a provider
+	Pending      int          // events the leader has not yet taken
+	SetAside     int          // commits set aside
+	Synced       bool         // there is a sync provider
+	Uplink       link.Uplink  // how the leader's connection to the sync backend is
 }
 
 // Status returns how far the session is.
@@ -75,3 +78,22 @@ func (s *Session) Drop(ctx context.Context, id event.CommitID) error {
 	}
 	return nil
 }
+
+// Sync pauses sync of the client with the backend, or goes on with it.
+func (s *Session) Sync(ctx context.Context, pause bool) error {
+	reply, err := s.cfg.Leader.Sync(ctx, link.SyncRequest{Pause: pause})
+	if err == nil && !reply.Synced {
+		err = ErrNoProvider
+	}
+	if err != nil {
+		act := "resume"
+		if pause {
+			act = "pause"
+		}
+		return fmt.Errorf("%s sync of store %s: %w", act, s.cfg.StoreID, err)
+	}
+	return nil
+}
+
+// ErrNoProvider says that the store has no sync provider.
+var ErrNoProvider = errors.New("the store has no sync provider: give one to its adapter")

@@ -6,9 +6,9 @@ import (
 	"sync"
 
 	"github.com/livestore-go/livestore/event"
-	"github.com/livestore-go/livestore/internal/leader"
 	"github.com/livestore-go/livestore/internal/materialize"
 	"github.com/livestore-go/livestore/internal/sqlite"
+	"github.com/livestore-go/livestore/provider"
 )
 
 // backend is a sync backend as R1 says, and all other clients of the store. Its state is what every client must derive.
@@ -67,7 +67,7 @@ func (b *backend) head() int64 { return int64(len(b.events)) }
 // push appends a batch as a whole, or not at all.
 func (b *backend) push(batch []event.Global) error {
 	if batch[0].ParentSeqNum != b.head() {
-		return &leader.ServerAheadError{Head: b.head()}
+		return &provider.ServerAheadError{StoreID: storeID, Head: b.head(), Provided: batch[0].ParentSeqNum}
 	}
 	for i, e := range batch {
 		if e.SeqNum != b.head()+1 || e.ParentSeqNum != b.head() {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 
 	"github.com/livestore-go/livestore/event"
-	"github.com/livestore-go/livestore/internal/leader"
 	"github.com/livestore-go/livestore/internal/syncstate"
+	"github.com/livestore-go/livestore/provider"
 )
 
 // uplink is the connection of the leader to the sync backend.
@@ -34,8 +34,7 @@ const backendID = "backend"
 
 // connect begins a pull anew.
 func (w *world) connect() {
-	_, after := w.leader.Cursor()
-	w.up.at, w.up.open, w.up.began, w.up.pages = after, true, w.backend.answers, nil
+	w.up.at, w.up.open, w.up.began, w.up.pages = w.leader.Cursor().After, true, w.backend.answers, nil
 }
 
 // fetch asks for up to n more events.
@@ -137,7 +136,7 @@ func (w *world) answerUp(how int) error {
 		}
 		if err != nil {
 			w.count("backend: ahead")
-			ahead, ok := errors.AsType[*leader.ServerAheadError](err)
+			ahead, ok := errors.AsType[*provider.ServerAheadError](err)
 			if !ok {
 				return err
 			}

@@ -2,6 +2,7 @@ package crashtest
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -42,21 +43,22 @@ const storeID = "crash"
 
 // job says what a child does until it is killed.
 type job struct {
-	what     string // "commit" or "rebase"
+	what     string // "commit", "rebase" or "sync"
 	dir      string // without spaces, as the tests make it
 	schema   int    // version
 	turn     int    // the how manieth run of the directory this is
 	sessions int
 	seed     uint64
-	budget   int // events, after which it commits no more, so that checking a directory stays quick
+	budget   int    // events, after which it commits no more, so that checking a directory stays quick
+	url      string // of the server, for "sync"
 }
 
 func (j job) String() string {
-	return fmt.Sprintf("%s %s %d %d %d %d %d", j.what, j.dir, j.schema, j.turn, j.sessions, j.seed, j.budget)
+	return fmt.Sprintf("%s %s %d %d %d %d %d %s", j.what, j.dir, j.schema, j.turn, j.sessions, j.seed, j.budget, cmp.Or(j.url, "-"))
 }
 
 func parseJob(text string) (j job, err error) {
-	_, err = fmt.Sscan(text, &j.what, &j.dir, &j.schema, &j.turn, &j.sessions, &j.seed, &j.budget)
+	_, err = fmt.Sscan(text, &j.what, &j.dir, &j.schema, &j.turn, &j.sessions, &j.seed, &j.budget, &j.url)
 	return j, err
 }
 
@@ -72,6 +74,8 @@ func (j job) run() error {
 		return j.commit()
 	case "rebase":
 		return j.rebase()
+	case "sync":
+		return j.sync()
 	}
 	return fmt.Errorf("there is no job %q", j.what)
 }
@@ -149,6 +153,7 @@ type killed struct {
 	tried     []label       // commits that were begun; only a child that rebases says so
 	committed []label       // in the order they were said
 	persisted []label
+	confirmed []label
 	said      []string
 }
 
@@ -219,6 +224,8 @@ func kill(t *testing.T, j job, m moment) killed {
 			k.tried = append(k.tried, l)
 		case "persisted":
 			k.persisted = append(k.persisted, l)
+		case "confirmed":
+			k.confirmed = append(k.confirmed, l)
 		}
 	}
 	err = cmd.Wait()

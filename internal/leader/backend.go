@@ -56,6 +56,9 @@ func (m *Machine) Rejected() error { return m.backend.rejected }
 // Parked says whether pushes wait for events that the backend has said it has.
 func (m *Machine) Parked() bool { return m.backend.parked > m.heads.Upstream.Global }
 
+// pendingEvents returns how many synced events the backend has not confirmed.
+func (m *Machine) pendingEvents() int { return int(m.heads.Local.Global - m.heads.Upstream.Global) }
+
 // BackendHead returns the last event that the backend is known to have: beyond the upstream head there are some to pull.
 func (m *Machine) BackendHead() int64 { return max(m.backend.head, m.heads.Upstream.Global) }
 

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/livestore-go/livestore"
 	"github.com/livestore-go/livestore/adapter/local"
 	"github.com/livestore-go/livestore/event"
+	"github.com/livestore-go/livestore/provider/wsprovider"
 	"github.com/livestore-go/livestore/state"
 )
 
@@ -64,7 +66,7 @@ var open = livestore.Query(todos.
 
 var openCount = livestore.Computed(func(g *livestore.Getter) int { return len(livestore.Use(g, open)) })
 
-// A whole program: events, state, a store on disk, a commit, a read and a live query.
+// A whole program: events, state, a store on disk that syncs, a commit, a read and a live query. The sync backend is livestore serve.
 func Example() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "livestore")
@@ -72,9 +74,14 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
+	url, stop, err := serve(dir) // livestore serve --storage sqlite:DIR
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer stop()
 
 	store, err := livestore.Open(ctx, schema,
-		local.New(dir, &local.Options{}), // without a sync provider
+		local.New(filepath.Join(dir, "data"), &local.Options{Sync: wsprovider.New(url, nil)}),
 		&livestore.Options{StoreID: "todos"})
 	if err != nil {
 		log.Fatal(err)
@@ -87,10 +94,10 @@ func Example() {
 	if err != nil {
 		log.Fatal(err) // nothing happened; the store goes on
 	}
-	if err := receipt.Wait(ctx, livestore.Persisted); err != nil { // Persisted: safe on disk; Confirmed: in the backend's log
+	if err := receipt.Wait(ctx, livestore.Confirmed); err != nil { // Persisted: safe on disk; Confirmed: in the backend's log
 		log.Print(err)
 	}
-	fmt.Println(receipt.Wait(ctx, livestore.Confirmed)) // can not come here, and says so at once
+	fmt.Println(receipt.Stage())
 
 	rows, err := livestore.Get(store, open) // synchronous, local
 	fmt.Println(rows, err)
@@ -99,7 +106,7 @@ func Example() {
 		break
 	}
 	// Output:
-	// store todos: the commit can not become confirmed: the store has no sync provider
+	// confirmed
 	// [] <nil>
 	// 0 <nil>
 }

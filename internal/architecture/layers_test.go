@@ -15,7 +15,20 @@ var layers = []layer{
 	{name: "state", is: "tables, documents, queries, materializers, the schema", may: []string{"event"}},
 
 	{name: "provider", is: "what a sync provider must do", may: []string{"event"}},
-	{name: "provider/providertest", is: "a sync backend in memory, faults, and what every provider must do", may: []string{"event", "provider"}},
+	{name: "provider/providertest", is: "a sync backend in memory, faults, and what every provider must do", may: []string{
+		"event", "provider", "internal/wire",
+	}},
+
+	{name: "provider/wsprovider", is: "a provider over WebSocket", may: []string{"event", "provider", "internal/wire"}},
+
+	{name: "internal/wire", is: "the messages of the sync protocol, in both dialects", may: []string{"event"}},
+	{name: "internal/room", is: "the room of one store in a sync backend: a step machine", may: []string{"event", "internal/wire"}},
+	{name: "server", is: "the sync backend as an http.Handler", may: []string{"event", "internal/wire", "internal/room"}},
+	{name: "server/storagetest", is: "what every storage must do", may: []string{"event", "server"}},
+	{name: "server/memstore", is: "a storage in memory", may: []string{"event", "server"}},
+	{name: "server/sqlitestore", is: "a storage in SQLite files", may: []string{"event", "server", "internal/sqlite"}},
+	{name: "internal/cli", is: "the commands of the program livestore", may: []string{"server/..."}},
+	{name: "cmd/livestore", is: "the program", may: []string{"internal/cli"}},
 
 	{name: "internal/sqlite", is: "the one place that names the SQLite library"},
 	{name: "internal/sqlite/crashvfs", is: "files that lose power", may: []string{"internal/sqlite", "internal/journal/..."}},
@@ -50,8 +63,12 @@ var layers = []layer{
 		"internal/materialize", "internal/sqlite",
 	}},
 
+	{name: "interop/...", is: "official packages beside ours", may: []string{
+		".", "event", "state", "provider/...", "adapter/...", "server/...", "interop/...",
+	}},
 	{name: "internal/sim", is: "the whole system, one thread, from one seed", may: []string{
-		"event", "state", "provider", "internal/sqlite", "internal/sqlite/crashvfs", "internal/journal/...", "internal/syncstate",
+		"event", "state", "provider", "internal/wire", "internal/room", "internal/sqlite", "internal/sqlite/crashvfs",
+		"internal/journal/...", "internal/syncstate",
 		"internal/eventlog", "internal/materialize", "internal/migrate", "internal/link", "internal/session", "internal/leader",
 	}},
 	{name: "internal/crashtest", is: "real processes, really killed"},
@@ -69,7 +86,9 @@ var never = []struct {
 	{"internal/leader", []string{"internal/session", "net/http"}, "a leader serves sessions it does not know"},
 	{"internal/syncstate", []string{"os", "net", "time", "math/rand", "math/rand/v2"}, "the merge core is pure"},
 	{"internal/reactive", []string{"event", "state", "internal/sqlite"}, "the graph knows neither stores nor SQL"},
-	{"server/...", []string{"state", "internal/materialize", "internal/sqlite"}, "a sync backend never runs a materializer"},
+	{"server/...", []string{"state", "internal/materialize"}, "a sync backend never runs a materializer"},
+	{"server", []string{"internal/sqlite"}, "who has a storage of their own does not pay for SQLite"},
+	{"provider/...", []string{"internal/sqlite", "state"}, "a provider knows events, and nothing of what they mean"},
 }
 
 // outside lists every import path prefix from other people, and where it may be imported: the core stays small, and what is
@@ -81,10 +100,14 @@ var outside = []struct {
 	{"github.com/ncruces/go-sqlite3", []string{"internal/sqlite/..."}},
 	{"github.com/ncruces/go-sqlite3-wasm", []string{"internal/sqlite/..."}},
 	{"github.com/go-json-experiment/json", []string{"..."}},
-	{"github.com/gofrs/flock", []string{"adapter/local"}},
+	{"github.com/gofrs/flock", []string{"adapter/local", "server/sqlitestore"}},
+	{"github.com/coder/websocket", []string{"server", "provider/wsprovider"}},
+	{"github.com/spf13/cobra", []string{"internal/cli"}},
+	{"github.com/spf13/pflag", []string{"internal/cli"}},
+	{"charm.land/fang/v2", []string{"internal/cli"}},
 }
 
 // inTests lists what tests may import on top, anywhere.
 var inTests = []string{
-	"github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "go.uber.org/goleak", "pgregory.net/rapid",
+	"github.com/coder/websocket", "github.com/google/go-cmp", "github.com/rogpeppe/go-internal", "go.uber.org/goleak", "pgregory.net/rapid",
 }

@@ -56,7 +56,7 @@ var actions = []action{
 	{"disk fails", 3, (*world).arm},
 }
 
-func (w *world) pick() *sess { return w.sessions[w.rng.IntN(slots)] }
+func (w *world) pick() *sess { return w.sessions[w.rng.IntN(len(w.sessions))] }
 
 // draft makes a random event on a state, most often one that applies there.
 func (w *world) draft(items []string, p part) event.Draft {

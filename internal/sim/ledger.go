@@ -19,12 +19,16 @@ type ledger struct {
 	numbers map[event.SeqNum]event.ID // every number an own event ever had in the leader's log
 	high    int64                     // highest generation of the leader so far
 	twice   map[string]bool           // tags of commits that two sessions try again at the same time
+	own     map[string]int            // own tags, and how many events of each go to the backend
 
 	powerless bool // the last crash was one of the power
 }
 
 func newLedger() ledger {
-	return ledger{byID: map[event.CommitID]*promise{}, numbers: map[event.SeqNum]event.ID{}, twice: map[string]bool{}}
+	return ledger{
+		byID: map[event.CommitID]*promise{}, numbers: map[event.SeqNum]event.ID{}, twice: map[string]bool{},
+		own: map[string]int{},
+	}
 }
 
 // promise is a commit that returned.
@@ -46,8 +50,30 @@ type promise struct {
 // admit notes a commit.
 func (w *world) admit(s *sess, c *session.Commit, tag string, retry event.CommitID) {
 	p := &promise{id: c.ID(), events: c.Events(), tag: tag, retry: retry, of: s, receipt: c}
+	w.note(p)
+}
+
+func (w *world) note(p *promise) {
 	w.commits = append(w.commits, p)
 	w.byID[p.id] = p
+	w.own[p.tag] = max(w.own[p.tag], p.synced()) // one that tries a part again has the same tag
+}
+
+// synced is how many events go to the backend.
+func (p *promise) synced() (n int) {
+	for _, e := range p.events {
+		if !e.Num.IsClientOnly() {
+			n++
+		}
+	}
+	return n
+}
+
+// mayTear says whether a state may show a part of the commit with a tag: when it is of another client, for then nobody knows where it
+// ends, and when it is larger than a push may be.
+func (w *world) mayTear(tag string) bool {
+	n, own := w.own[tag]
+	return w.twice[tag] || w.maxEvents > 0 && (!own || n > w.maxEvents)
 }
 
 // unsure notes a commit whose caller was told of an error by a disk that is gone: the record may be there as a whole, or not.
@@ -61,12 +87,11 @@ func (w *world) unsure(s *sess, id event.CommitID, drafts []event.Draft, tag str
 		args, _ := d.Args(s.id)
 		num, _ := event.SeqNum{}.Next(d.Definition().Scope(), 0)
 		p.events = append(p.events, event.Client{
-			Num: num, Name: d.Definition().Name(), Args: args, ClientID: clientID, SessionID: s.id,
+			Num: num, Name: d.Definition().Name(), Args: args, ClientID: w.client, SessionID: s.id,
 			ID: event.ID{Commit: id, Index: i}, Cause: cause, SchemaHash: schemas[w.schema].Hash(),
 		})
 	}
-	w.commits = append(w.commits, p)
-	w.byID[p.id] = p
+	w.note(p)
 }
 
 // forget lets go of the receipts of a session.
@@ -230,6 +255,9 @@ func (w *world) account(lossy bool) error {
 	last := map[string]event.ID{}
 	for _, e := range all {
 		if e.ID.IsZero() {
+			if e.ClientID == w.client {
+				return failf("event %s %s came from the backend, and is the client's own", e.Num, e.Args)
+			}
 			continue
 		}
 		prev, has := last[e.ID.Commit.Journal]
@@ -302,11 +330,28 @@ func (w *world) accountOf(p *promise, in []event.Client, aside eventlog.SetAside
 		}
 	}
 	if len(in) > 0 && len(aside.Events) > 0 {
-		return failf("commit %s is in the log in part, and set aside in part", p.id)
+		if err := w.cut(p, in); err != nil {
+			return err
+		}
 	}
 	if len(aside.Events) > 0 && !slices.ContainsFunc(reasons, func(why string) bool { return strings.Contains(aside.Err, why) }) {
 		return failf("commit %s is set aside for no good reason: %s", p.id, aside.Err)
 	}
+	return nil
+}
+
+// cut checks a commit that is in the log in part, and set aside in part: it was too large for one push, and its first events are confirmed.
+func (w *world) cut(p *promise, in []event.Client) error {
+	last := in[len(in)-1]
+	switch {
+	case w.maxEvents == 0 || p.synced() <= w.maxEvents:
+		return failf("commit %s is in the log in part, and set aside in part", p.id)
+	case last.ID.Index != len(in)-1:
+		return failf("commit %s was cut, and what is in the log of it is not its beginning", p.id)
+	case last.Num.ComparePosition(w.leader.Heads().Upstream) > 0:
+		return failf("commit %s was cut, its rest is set aside, and its event %s is not confirmed", p.id, last.Num)
+	}
+	w.count("commit: cut, and set aside in part")
 	return nil
 }
 

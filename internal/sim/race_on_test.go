@@ -4,3 +4,6 @@ package sim_test
 
 // schedules is how many seeds run when -seeds does not say.
 const schedules = 300
+
+// fleetSchedules is the same for -fleets.
+const fleetSchedules = 20

@@ -37,3 +37,39 @@ var rare = []string{
 	"drop: too late",
 	"session: rebase, confirmed", "session: rebase, set aside",
 }
+
+// fleetOften is what two hundred schedules of a fleet come to, and fleetRare what some thousand do.
+var fleetOften = []string{
+	"action: answer", "action: begin", "action: behind", "action: burst", "action: client: audit", "action: client: commit",
+	"action: client: disk fails", "action: client: drop", "action: client: full disk", "action: client: kill", "action: client: lose answer",
+	"action: client: lose request", "action: client: power", "action: client: reboot", "action: client: restart", "action: client: retry",
+	"action: client: session close", "action: client: session crash", "action: client: undo gone", "action: dial", "action: drop",
+	"action: extra ack", "action: give up", "action: half open", "action: hand", "action: leave", "action: pause", "action: ping",
+	"action: pump", "action: read", "action: receive", "action: resume", "action: serve", "action: server crash",
+	"action: server disk fails", "action: server gives up", "action: server notices", "action: server start", "action: stalled",
+	"action: take", "action: talk", "action: visit", "action: wake", "action: write",
+	"boot: adopt commits", "boot: schema changed",
+	"commit: admitted", "commit: cut, and set aside in part", "commit: does not apply", "commit: lost with the power",
+	"crash: in client: serve push", "crash: in take", "crash: in talk", "crash: while booting",
+	"fault: client ended", "fault: connection dropped", "fault: half open down", "fault: half open up", "fault: server crashed",
+	"leader: advance, confirmed", "leader: advance, confirmed and new", "leader: advance, new", "leader: advance, nothing",
+	"leader: overlap", "leader: rebase of the rest of a commit", "leader: rebase, confirmed", "leader: rebase, new",
+	"leader: rebase, replayed", "leader: rebuild in a rebase",
+	"peer: connection ended", "peer: interrupt a pull", "peer: interrupt a push", "peer: lapse", "peer: late answer", "peer: pong",
+	"peer: pull again", "peer: pull failed", "peer: push in doubt", "peer: push refused", "peer: push stored",
+	"publish: set aside at a push", "publish: set aside by a rebase",
+	"push: refused", "push: taken", "push: uncertain",
+	"reader: chunk", "reader: pull ended", "reader: pull failed",
+	"receipt: confirmed", "receipt: persisted", "receipt: set aside",
+	"retry: admitted", "retry: in two sessions",
+	"server: accepted", "server: append failed", "server: append failed, and was made", "server: died at work", "server: full",
+	"server: gives up a connection", "server: stale",
+	"session: advance, confirmed", "session: advance, new", "session: advance, nothing", "session: rebase, delivered",
+	"session: rebase, new", "session: rebase, replayed", "session: rebase, withdrawn",
+	"wire: frame of several messages",
+}
+
+var fleetRare = []string{
+	"crash: in client: commit", "crash: in burst", "commit: unsure, there", "commit: unsure, not there",
+	"session: rebase, confirmed", "session: rebase, set aside", "session: undo missing",
+}

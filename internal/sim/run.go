@@ -106,7 +106,7 @@ func (w *world) settle() error {
 	if err != nil {
 		return err
 	}
-	if len(journals) == slots && w.rng.IntN(3) > 0 {
+	if len(journals) == len(w.sessions) && w.rng.IntN(3) > 0 {
 		return nil
 	}
 	if _, err := w.restart(); err != nil {
@@ -137,6 +137,15 @@ func (w *world) rest() error {
 }
 
 func (w *world) round() (moved bool, err error) {
+	if moved, err = w.roundHere(); err != nil || !w.synced {
+		return moved, err
+	}
+	up, err := w.roundUp()
+	return moved || up, err
+}
+
+// roundHere brings sessions and leader together.
+func (w *world) roundHere() (moved bool, err error) {
 	for len(w.requests) > 0 {
 		if err := w.finish(); err != nil {
 			return true, err
@@ -149,10 +158,6 @@ func (w *world) round() (moved bool, err error) {
 			return true, err
 		}
 		moved = moved || ask
-	}
-	if w.synced {
-		up, err := w.roundUp()
-		return moved || up, err
 	}
 	return moved, nil
 }

@@ -79,17 +79,22 @@ func TestSchedules(t *testing.T) {
 // TestReplay runs schedules twice.
 func TestReplay(t *testing.T) {
 	for seed := uint64(1); seed <= 20; seed++ {
-		a, b := sim.Run(seed, options()), sim.Run(seed, options())
-		if a.Hash == b.Hash && len(a.Trace) > 0 {
-			continue
-		}
-		for i := range min(len(a.Trace), len(b.Trace)) {
-			if a.Trace[i] != b.Trace[i] {
-				t.Fatalf("seed %d does not replay, from line %d on:\n%s\n%s", seed, i, a.Trace[i], b.Trace[i])
-			}
-		}
-		t.Fatalf("seed %d does not replay: %d lines, and %d", seed, len(a.Trace), len(b.Trace))
+		replay(t, sim.Run(seed, options()), sim.Run(seed, options()))
 	}
+}
+
+// replay compares two runs of one seed.
+func replay(t *testing.T, a, b sim.Result) {
+	t.Helper()
+	if a.Hash == b.Hash && len(a.Trace) > 0 {
+		return
+	}
+	for i := range min(len(a.Trace), len(b.Trace)) {
+		if a.Trace[i] != b.Trace[i] {
+			t.Fatalf("seed %d does not replay, from line %d on:\n%s\n%s", a.Seed, i, a.Trace[i], b.Trace[i])
+		}
+	}
+	t.Fatalf("seed %d does not replay: %d lines, and %d", a.Seed, len(a.Trace), len(b.Trace))
 }
 
 // TestMended runs the seeds that once failed. Each line of testdata/seeds/*.txt is a seed, and the number of actions if it is not the

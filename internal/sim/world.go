@@ -23,6 +23,7 @@ import (
 	"github.com/livestore-go/livestore/internal/migrate"
 	"github.com/livestore-go/livestore/internal/session"
 	"github.com/livestore-go/livestore/internal/sqlite"
+	"github.com/livestore-go/livestore/provider"
 )
 
 const (
@@ -33,13 +34,13 @@ const (
 
 // world is everything there is in one schedule.
 type world struct {
-	rng    *rand.Rand
-	trace  []string
-	counts map[string]int
+	*book
 
-	synced  bool // there is a sync backend
-	maxPush int  // events in a push to it
-	schema  int  // the app's, an index of schemas
+	client    string // its id
+	synced    bool   // there is a sync backend
+	maxPush   int    // events in a push to it, unless a commit has more
+	maxEvents int    // events in a push to it at most, 0 for any
+	schema    int    // the app's, an index of schemas
 
 	disk    *disk
 	log     *eventlog.Log
@@ -48,11 +49,41 @@ type world struct {
 	backend *backend
 	up      uplink
 
-	sessions [slots]*sess
+	sessions []*sess
 	requests []*request // on their way to the leader
-	ids      int        // given so far
 
 	ledger
+}
+
+// book is where a schedule comes from, and where it is written down.
+type book struct {
+	rng    *rand.Rand
+	trace  []string
+	counts map[string]int
+	ids    int // given so far
+}
+
+func newBook(seed uint64) *book {
+	return &book{rng: rand.New(rand.NewPCG(seed, 0x5eed)), counts: map[string]int{}}
+}
+
+func (b *book) tracef(format string, args ...any) {
+	b.trace = append(b.trace, fmt.Sprintf(format, args...))
+}
+
+func (b *book) hash() uint64 {
+	h := fnv.New64a()
+	for _, l := range b.trace {
+		fmt.Fprintln(h, l)
+	}
+	return h.Sum64()
+}
+
+func (b *book) count(what string) { b.counts[what]++ }
+
+func (b *book) newID(kind string) string {
+	b.ids++
+	return fmt.Sprintf("%s%d", kind, b.ids)
 }
 
 // sess is one incarnation of a session.
@@ -93,13 +124,13 @@ func (q *queue) Close() error {
 }
 
 func newWorld(seed uint64) (*world, error) {
-	w := &world{rng: rand.New(rand.NewPCG(seed, 0x5eed)), counts: map[string]int{}, ledger: newLedger()}
+	w := &world{book: newBook(seed), client: clientID, sessions: make([]*sess, slots), ledger: newLedger()}
 	w.synced = w.rng.IntN(5) > 0
 	w.maxPush = []int{1, 2, 3, 50}[w.rng.IntN(4)]
 	w.schema = w.rng.IntN(len(schemas))
 	files := faultfs.New()
 	if w.rng.IntN(8) > 0 {
-		empty, err := empties[w.schema]()
+		empty, err := empty(w.client, w.schema, slots)
 		if err != nil {
 			return nil, err
 		}
@@ -117,13 +148,15 @@ func newWorld(seed uint64) (*world, error) {
 	return w, nil
 }
 
-// empties are the files of stores without events. To make them takes as long as all the rest of a schedule.
-var empties = []func() (*faultfs.FS, error){empty(0), empty(1)}
+// empties are the files of stores without events, by client, schema and sessions. To make them takes as long as all the rest of a schedule.
+var empties sync.Map
 
-func empty(schema int) func() (*faultfs.FS, error) {
-	return sync.OnceValues(func() (*faultfs.FS, error) {
+func empty(client string, schema, sessions int) (*faultfs.FS, error) {
+	made, _ := empties.LoadOrStore(fmt.Sprint(client, schema, sessions), sync.OnceValues(func() (*faultfs.FS, error) {
 		files := faultfs.New()
-		w := &world{counts: map[string]int{}, ledger: newLedger(), schema: schema, disk: newDisk(files)}
+		w := &world{
+			book: newBook(0), client: client, schema: schema, disk: newDisk(files), sessions: make([]*sess, sessions), ledger: newLedger(),
+		}
 		err := w.boot()
 		for _, s := range w.sessions {
 			err = errors.Join(err, w.end(s, false))
@@ -131,32 +164,14 @@ func empty(schema int) func() (*faultfs.FS, error) {
 		err = errors.Join(err, w.leader.Close())
 		w.disk.Close()
 		return files, err
-	})
-}
-
-func (w *world) tracef(format string, args ...any) {
-	w.trace = append(w.trace, fmt.Sprintf(format, args...))
-}
-
-func (w *world) hash() uint64 {
-	h := fnv.New64a()
-	for _, l := range w.trace {
-		fmt.Fprintln(h, l)
-	}
-	return h.Sum64()
-}
-
-func (w *world) count(what string) { w.counts[what]++ }
-
-func (w *world) newID(kind string) string {
-	w.ids++
-	return fmt.Sprintf("%s%d", kind, w.ids)
+	}))
+	return made.(func() (*faultfs.FS, error))()
 }
 
 // boot starts the process: log, state, what journals hold, and the sessions.
 func (w *world) boot() error {
 	log, err := eventlog.Open("eventlog.db", &eventlog.Options{
-		StoreID: storeID, VFS: w.disk.Name(), NewClientID: func() string { return clientID },
+		StoreID: storeID, VFS: w.disk.Name(), NewClientID: func() string { return w.client },
 	})
 	if err != nil {
 		return err
@@ -178,7 +193,8 @@ func (w *world) boot() error {
 		return engine, err
 	}
 	w.leader, err = leader.NewMachine(leader.Config{
-		StoreID: storeID, Log: log, State: engine, Synced: w.synced, MaxPush: w.maxPush, NewID: func() string { return w.newID("s") },
+		StoreID: storeID, Log: log, State: engine, Synced: w.synced, MaxPush: w.maxPush,
+		Limits: provider.Limits{Events: w.maxEvents}, NewID: func() string { return w.newID("s") },
 		Logger: logger, Rebuild: rebuild,
 	})
 	if err != nil {
@@ -257,7 +273,7 @@ func (w *world) open(slot int) error {
 	}
 	name := w.newID("j")
 	h := journal.Header{
-		Journal: name, ClientID: clientID, SessionID: id, StoreID: storeID, Created: epoch.Add(time.Duration(w.ids) * time.Second),
+		Journal: name, ClientID: w.client, SessionID: id, StoreID: storeID, Created: epoch.Add(time.Duration(w.ids) * time.Second),
 	}
 	q, err := journal.NewQueue(w.disk, h)
 	if err != nil {
@@ -266,7 +282,7 @@ func (w *world) open(slot int) error {
 	s := &sess{slot: slot, id: id, journal: &queue{Queue: q}}
 	s.m = session.NewMachine(session.Config{
 		Request:  session.Request{StoreID: storeID, Schema: schemas[w.schema], MaxPending: 200, Logger: slog.New(handler{w})},
-		ClientID: clientID, SessionID: id, Journal: s.journal, Durable: true, Synced: w.synced,
+		ClientID: w.client, SessionID: id, Journal: s.journal, Durable: true, Synced: w.synced,
 	})
 	w.sessions[slot] = s
 	b, err := link.Encode(s.m.BootRequest())

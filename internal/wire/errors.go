@@ -24,7 +24,9 @@ type RequestError struct {
 	Why string // as a server tells it to the client
 }
 
-func (e *RequestError) Error() string { return fmt.Sprintf("request %s of the sync protocol: %s", e.ID, e.Why) }
+func (e *RequestError) Error() string {
+	return fmt.Sprintf("request %s of the sync protocol: %s", e.ID, e.Why)
+}
 
 // Message returns the answer of a server: the request dies.
 func (e *RequestError) Message() *Exit {
@@ -36,7 +38,7 @@ func (e *RequestError) Message() *Exit {
 func Faults(err error) ([]*RequestError, *FrameError) {
 	var requests []*RequestError
 	var frame *FrameError
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the join itself, not what is in it
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {
 			if r, ok := errors.AsType[*RequestError](e); ok {
 				requests = append(requests, r)

@@ -7,7 +7,7 @@
 //
 // The package decodes strictly and encodes as the official peers do. Duplicate keys, invalid UTF-8 (unpaired surrogates in
 // escapes among them) and numbers that are no integer between 0 and 2^53-1 are typed errors, wherever a number of the
-// protocol stands. Arguments of events stay what they were, byte for byte.
+// protocol stands; such numbers are written in digits only. Arguments of events stay what they were, byte for byte.
 //
 // Decoded messages share memory with the frame they came from: who decodes a frame must not write to it again.
 package wire

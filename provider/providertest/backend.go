@@ -10,13 +10,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/livestore-go/livestore/event"
+	"github.com/livestore-go/livestore/internal/wire"
 	"github.com/livestore-go/livestore/provider"
 )
 
-const (
-	pageEvents = 100     // events of a page and of a push, as real backends have it
-	pageBytes  = 900_000 // bytes of their JSON
-)
+// around is what a backend puts around one event when it sends it: identity, time, page.
+const around = 1000
 
 var (
 	errDropped = errors.New("the connection was dropped")
@@ -47,7 +46,7 @@ type log struct {
 func NewBackend() *Backend {
 	return &Backend{
 		stores: map[string]*log{},
-		limits: provider.Limits{Events: pageEvents, Bytes: pageBytes},
+		limits: provider.Limits{Events: wire.MaxEvents, Bytes: wire.MaxBytes - around},
 	}
 }
 
@@ -114,8 +113,8 @@ func (b *Backend) Append(storeID string, events ...event.Global) []event.Global 
 	return slices.Clone(stored)
 }
 
-// Reset throws the log of a store away, as a backend does whose storage was wiped: it is empty and has a new identity, which is returned. Clients of
-// the store lose their connection and get a new one.
+// Reset throws the log of a store away, as a backend does whose storage was wiped: it is empty and has a new identity, which is
+// returned. Clients of the store lose their connection and get a new one.
 func (b *Backend) Reset(storeID string) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -177,7 +176,7 @@ func (b *Backend) Reject(f func(storeID string, e event.Global) error) {
 	b.reject = f
 }
 
-// SetLimits changes what one page and one push may hold: 100 events and 900,000 bytes unless told otherwise.
+// SetLimits changes what one page and one push may hold: 100 events and 899,000 bytes unless told otherwise.
 func (b *Backend) SetLimits(l provider.Limits) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -218,11 +217,11 @@ func (b *Backend) push(storeID, backendID string, batch []event.Global) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	if head := l.head(); batch[0].ParentSeqNum != head {
-		return &provider.ServerAheadError{StoreID: storeID, Head: head, Provided: batch[0].ParentSeqNum}
-	}
 	if err := b.check(storeID, batch); err != nil {
 		return err
+	}
+	if head := l.head(); batch[0].ParentSeqNum != head {
+		return &provider.ServerAheadError{StoreID: storeID, Head: head, Provided: batch[0].ParentSeqNum}
 	}
 	stored := slices.Clone(batch)
 	for i := range stored {
@@ -247,7 +246,7 @@ func (b *Backend) check(storeID string, batch []event.Global) error {
 		no := func(why string) error {
 			return &provider.RejectedError{StoreID: storeID, Num: e.SeqNum, Name: e.Name, Why: why}
 		}
-		size := eventSize(e)
+		size := wire.GlobalSize(e)
 		total += size
 		switch {
 		case e.ParentSeqNum != parent || e.SeqNum != parent+1:
@@ -303,22 +302,11 @@ func (l *log) page(after int64, limits provider.Limits) []event.Global {
 	rest := l.events[after:]
 	n, bytes := 0, 0
 	for n < len(rest) && n < limits.Events {
-		bytes += eventSize(rest[n])
+		bytes += wire.GlobalSize(rest[n])
 		if n > 0 && bytes > limits.Bytes {
 			break
 		}
 		n++
 	}
 	return slices.Clone(rest[:n])
-}
-
-// eventSize returns how many bytes the JSON of an event has.
-func eventSize(e event.Global) int {
-	n := len(`{"name":,"args":,"seqNum":,"parentSeqNum":,"clientId":,"sessionId":}`) + len(e.Args)
-	var buf [64]byte
-	for _, s := range []string{e.Name, e.ClientID, e.SessionID} {
-		q, _ := jsontext.AppendQuote(buf[:0], s)
-		n += len(q)
-	}
-	return n + len(fmt.Sprint(e.SeqNum, e.ParentSeqNum)) - 1
 }

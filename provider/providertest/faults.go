@@ -48,8 +48,8 @@ func (f *Faults) Offline(on bool) {
 	})
 }
 
-// Silent is a half-open connection: nothing that is sent arrives and nothing comes in any more, while the connection seems to be there. It lasts
-// until it is called with false, which sends what has waited, or until [Faults.Drop] fails it.
+// Silent is a half-open connection: nothing that is sent arrives and nothing comes in any more, while the connection seems to be
+// there. It lasts until it is called with false, which sends what has waited. [Faults.Drop] fails what waits.
 func (f *Faults) Silent(on bool) { f.set(func() { f.silent = on }) }
 
 // Refuse ends everything that is under way, and everything that begins gets a *provider.RefusedError with this reason. An empty reason lets
@@ -91,8 +91,8 @@ func (f *Faults) DoublePages(n int) { f.set(func() { f.doublePages = n }) }
 // LosePages lets the next n pages with events not come: what follows leaves a gap.
 func (f *Faults) LosePages(n int) { f.set(func() { f.losePages = n }) }
 
-// SwapPages lets the next n pages with events come after the page that follows them, as the official backend may do it with what is pushed during
-// a pull. When none follows, they do not come at all.
+// SwapPages lets the next n pages with events come after the page that follows them, as the official backend may do it with what
+// is pushed during a pull. When none follows, they do not come at all.
 func (f *Faults) SwapPages(n int) { f.set(func() { f.swap = n }) }
 
 func (f *Faults) set(change func()) {
@@ -121,7 +121,8 @@ func (f *Faults) Client(cfg provider.Config) (provider.Client, error) {
 		return nil, err
 	}
 	c := &faulty{f: f, inner: inner, storeID: cfg.StoreID, closed: make(chan struct{}), changed: make(chan struct{})}
-	c.wg.Go(c.follow)
+	from, here := c.sources()
+	c.wg.Go(func() { c.follow(from, here) })
 	return c, nil
 }
 
@@ -138,24 +139,28 @@ type faulty struct {
 	changed chan struct{} // what Status hands out
 }
 
-// follow passes on that the status has changed: there are two places where it does.
-func (c *faulty) follow() {
+// follow passes on that the status has changed, from the channels that say so. There are two places where it does.
+func (c *faulty) follow(inner, outer <-chan struct{}) {
 	for {
-		_, inner := c.inner.Status()
-		c.f.mu.Lock()
-		outer := c.f.changed
-		c.f.mu.Unlock()
 		select {
 		case <-inner:
 		case <-outer:
 		case <-c.closed:
 			return
 		}
+		inner, outer = c.sources() // before the change is told: what changes later is not missed
 		c.mu.Lock()
 		close(c.changed)
 		c.changed = make(chan struct{})
 		c.mu.Unlock()
 	}
+}
+
+func (c *faulty) sources() (inner, outer <-chan struct{}) {
+	_, inner = c.inner.Status()
+	c.f.mu.Lock()
+	defer c.f.mu.Unlock()
+	return inner, c.f.changed
 }
 
 func (c *faulty) Status() (provider.Status, <-chan struct{}) {
@@ -185,9 +190,9 @@ func (c *faulty) begin(parent context.Context, wait bool) (context.Context, cont
 		switch {
 		case parent.Err() != nil:
 			return nil, nil, parent.Err()
-		case refused != "":
+		case refused != "" && wait:
 			return nil, nil, &provider.RefusedError{StoreID: c.storeID, Why: refused}
-		case offline && !wait:
+		case (offline || refused != "") && !wait:
 			return nil, nil, &provider.OfflineError{StoreID: c.storeID, Err: errDown}
 		case !offline && !silent:
 			ctx, cancel := c.until(parent, epoch)
@@ -246,10 +251,10 @@ func (c *faulty) why(ctx, parent context.Context, err error) error {
 	if err == nil || parent.Err() != nil {
 		return err
 	}
-	switch context.Cause(ctx) { //nolint:errorlint // they are what until gives
-	case errDropped:
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errDropped):
 		return &provider.OfflineError{StoreID: c.storeID, Err: errDropped}
-	case provider.ErrClosed:
+	case errors.Is(cause, provider.ErrClosed):
 		return provider.ErrClosed
 	}
 	return err

@@ -114,7 +114,7 @@ func (c *client) linked(ctx context.Context) (*conn, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if n != nil && !n.ended() {
+		if n != nil {
 			return n, nil
 		}
 		if refused, ok := errors.AsType[*provider.RefusedError](err); ok && !attempting {

@@ -30,13 +30,14 @@ var (
 	lastNumber atomic.Uint64 // of a request, in this process
 )
 
-// conn is one connection. Its goroutines are a reader, a writer and a heartbeat; run owns them. What is asked of it from outside goes through
-// send, ping and forget.
+// conn is one connection. Its goroutines are a reader, a writer and a heartbeat; run owns them. What is asked of it from outside
+// goes through send, ping and forget.
 type conn struct {
 	c      *client
 	ws     socket
 	ctx    context.Context // ends with the connection, its cause says why
 	cancel context.CancelCauseFunc
+	once   sync.Once
 	out    chan outgoing // requests and acks, for the writer
 	wake   chan struct{} // the writer has something to do that is not in out
 
@@ -83,15 +84,16 @@ func newConn(c *client, ws socket) *conn {
 // run works until the connection ends or the client is closed, and returns why the connection ended. Close of the client ends it in order.
 func (n *conn) run() error {
 	n.ws.SetReadLimit(int64(n.c.opts.MaxMessage))
-	// The reader has a context of its own: when the client is closed, it is still there for the backend's answer to the close.
-	reading, stopReading := context.WithCancel(context.WithoutCancel(n.c.ctx))
+	// The socket has a context of its own: when the client is closed, it is still there for what the writer is at, and for the answer of
+	// the backend.
+	open, stop := context.WithCancel(context.WithoutCancel(n.c.ctx))
 	readerDone := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		defer close(readerDone)
-		n.read(reading)
+		n.read(open)
 	})
-	wg.Go(n.write)
+	wg.Go(func() { n.write(open) })
 	wg.Go(n.beat)
 	select {
 	case <-n.ctx.Done():
@@ -107,16 +109,23 @@ func (n *conn) run() error {
 		}
 		grace.Stop()
 	}
-	stopReading()
+	stop()
 	wg.Wait()
 	_ = n.ws.CloseNow() // it may be closed already
 	return why
 }
 
-// end ends the connection, for the first reason that is given.
-func (n *conn) end(why error) { n.cancel(why) }
-
-func (n *conn) ended() bool { return n.ctx.Err() != nil }
+// end ends the connection, for the first reason that is given. The status says so before anybody else learns of it.
+func (n *conn) end(why error) {
+	n.once.Do(func() {
+		n.c.update(func() {
+			if n.c.conn == n {
+				n.c.conn, n.c.answered, n.c.err = nil, false, why
+			}
+		})
+		n.cancel(why)
+	})
+}
 
 // number returns an id that no request of this process has had.
 func (n *conn) number() wire.ID {
@@ -240,10 +249,6 @@ func (n *conn) beat() {
 	defer ticker.Stop()
 	last := n.heard.Load()
 	for {
-		n.mu.Lock()
-		n.pingDue = true
-		n.wakeWriter()
-		n.mu.Unlock()
 		select {
 		case <-ticker.C:
 		case <-n.ctx.Done():
@@ -260,21 +265,28 @@ func (n *conn) beat() {
 		case now >= n.easy.Load():
 			n.end(n.c.offline(fmt.Errorf("%w for %v", errSilent, n.c.opts.PingInterval)))
 		}
+		n.mu.Lock()
+		n.pingDue = true
+		n.wakeWriter()
+		n.mu.Unlock()
 	}
 }
 
-// write is the writer.
-func (n *conn) write() {
+// write is the writer. A ping is the first thing that it sends.
+func (n *conn) write(ctx context.Context) {
+	if !n.control(ctx, nil, true) {
+		return
+	}
 	for {
 		select {
 		case <-n.ctx.Done():
-			n.leave()
+			n.leave(ctx)
 			return
 		case o := <-n.out:
 			if !n.taken(o) {
 				continue
 			}
-			if !n.put(n.ctx, o.frame) {
+			if !n.put(ctx, o.frame) {
 				return
 			}
 		case <-n.wake:
@@ -282,7 +294,7 @@ func (n *conn) write() {
 			interrupts, ping := n.interrupts, n.pingDue
 			n.interrupts, n.pingDue = nil, false
 			n.mu.Unlock()
-			if !n.control(n.ctx, interrupts, ping) {
+			if !n.control(ctx, interrupts, ping) {
 				return
 			}
 		}
@@ -328,12 +340,10 @@ func (n *conn) put(ctx context.Context, frame []byte) bool {
 }
 
 // leave says goodbye when it was the client that ended the connection.
-func (n *conn) leave() {
+func (n *conn) leave(ctx context.Context) {
 	if context.Cause(n.ctx) != provider.ErrClosed { //nolint:errorlint // it is what run gives
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(n.ctx), closeGrace)
-	defer cancel()
 	n.mu.Lock()
 	interrupts := n.interrupts
 	for _, r := range n.requests {

@@ -51,7 +51,7 @@ func (c *client) dial() (socket, error) {
 	}
 	u.RawQuery = query
 
-	ws, resp, err := open(ctx, u.String(), &c.opts)
+	ws, resp, err := open(ctx, u.String(), &c.opts) //nolint:bodyclose // Dial says that there is nothing to close
 	if err == nil {
 		return ws, nil
 	}

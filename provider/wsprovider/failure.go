@@ -3,19 +3,26 @@ package wsprovider
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/livestore-go/livestore/internal/wire"
 	"github.com/livestore-go/livestore/provider"
 )
 
-// failure says what the failure of a request means. Known is the identity that the request named. What is not known for sure to have left the
+// errInterrupted is what a backend says that is about to close the connection.
+var errInterrupted = errors.New("the backend interrupted the request")
+
+// failure says what the failure of a request means. What is not known for sure to have left the
 // log as it was is a *provider.BackendError.
-func (c *client) failure(reasons []wire.Reason, known string) error {
+func (c *client) failure(reasons []wire.Reason) error {
+	if len(reasons) > 0 && !slices.ContainsFunc(reasons, func(r wire.Reason) bool { return r.Kind != wire.Interrupted }) {
+		return c.offline(errInterrupted)
+	}
 	why := "it does not say why"
 	for _, r := range reasons {
 		switch r.Kind {
 		case wire.Fail:
-			if err := c.typed(r.Err, known); err != nil {
+			if err := c.typed(r.Err); err != nil {
 				return err
 			}
 			if r.Err != nil {
@@ -23,19 +30,17 @@ func (c *client) failure(reasons []wire.Reason, known string) error {
 			}
 		case wire.Die:
 			why = describe([]byte(r.Defect))
-		case wire.Interrupted:
-			why = "it interrupted the request"
 		}
 	}
 	return &provider.BackendError{StoreID: c.cfg.StoreID, Why: why}
 }
 
-func (c *client) typed(err error, known string) error {
+func (c *client) typed(err error) error {
 	if e, ok := errors.AsType[*wire.ServerAheadError](err); ok {
 		return &provider.ServerAheadError{StoreID: c.cfg.StoreID, Head: e.MinimumExpectedNum, Provided: e.ProvidedNum}
 	}
 	if e, ok := errors.AsType[*wire.BackendIDMismatchError](err); ok {
-		return &provider.IdentityError{StoreID: c.cfg.StoreID, Backend: e.Expected, Received: known}
+		return &provider.IdentityError{StoreID: c.cfg.StoreID, Backend: e.Expected, Received: e.Received}
 	}
 	e, ok := errors.AsType[*wire.UnknownError](err)
 	if !ok {

@@ -62,19 +62,20 @@ type Options struct {
 	// ConnectTimeout is how long one attempt to connect may take, credentials included. Default: 10 s.
 	ConnectTimeout time.Duration
 
-	// BackoffMin is the pause after the first attempt that did not work, and after a connection that has ended. It doubles with each attempt up to
-	// BackoffMax, and is varied by up to a fifth. Defaults: 1 s and 30 s.
+	// BackoffMin is the pause after the first attempt that did not work, and after a connection that has ended. It doubles with each
+	// attempt up to BackoffMax, and is varied by up to a fifth. A connection that lasted for PingInterval lets it begin anew.
+	// Defaults: 1 s and 30 s.
 	BackoffMin, BackoffMax time.Duration
 
 	// RefusedInterval is the pause after an attempt that the backend refused for its credentials. Default: 60 s.
 	RefusedInterval time.Duration
 
-	// MaxMessage is the largest message the backend may send, in bytes; a larger one ends the connection. Backends send up to 900,000 bytes of events
-	// with a little around them. Default: 4 MiB.
+	// MaxMessage is the largest message the backend may send, in bytes; a larger one ends the connection. Backends send up to 900,000
+	// bytes of events with a little around them. Default: 4 MiB.
 	MaxMessage int
 
-	// Addresses returns the addresses of the machine's network interfaces. It is asked once a second in the pause between two attempts, and when
-	// they have changed the next attempt is made at once. Default: net.InterfaceAddrs.
+	// Addresses returns the addresses of the machine's network interfaces. It is asked once a second in the pause between two
+	// attempts, and when they have changed the next attempt is made at once. Default: net.InterfaceAddrs.
 	Addresses func() ([]net.Addr, error)
 }
 

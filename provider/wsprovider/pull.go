@@ -85,7 +85,7 @@ func (p *pull) next(ctx context.Context) ([]provider.Page, error) {
 		p.r = nil
 		p.done = true
 		if len(m.Failure) > 0 {
-			return nil, p.n.c.failure(m.Failure, p.at.BackendID)
+			return nil, p.n.c.failure(m.Failure)
 		}
 		if p.live {
 			return nil, p.n.c.broken("it ends a live pull at e%d", p.at.After)

@@ -2,6 +2,7 @@ package wsprovider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/livestore-go/livestore/event"
@@ -9,8 +10,8 @@ import (
 	"github.com/livestore-go/livestore/provider"
 )
 
-// Push implements provider.Client. What no backend could hand out again, an event larger than Limits for instance, is refused without being sent:
-// official backends store it, and then fail every pull that reaches it.
+// Push implements provider.Client. What no backend could hand out again, an event larger than Limits for instance, is refused without
+// being sent: official backends store it, and then fail every pull that reaches it.
 func (c *client) Push(ctx context.Context, backendID string, batch []event.Global) error {
 	if err := c.checkBatch(batch); err != nil {
 		return err
@@ -26,20 +27,22 @@ func (c *client) Push(ctx context.Context, backendID string, batch []event.Globa
 		return err
 	}
 	defer n.forget(r)
-	for {
-		m, err := n.next(ctx, r)
-		if err != nil {
-			return err
-		}
-		exit, ok := m.(*wire.Exit)
-		if !ok {
-			return c.broken("it answers a push with events")
-		}
-		if len(exit.Failure) == 0 {
-			return nil
-		}
-		return c.failure(exit.Failure, backendID)
+	m, err := n.next(ctx, r)
+	if err != nil {
+		return err
 	}
+	exit, ok := m.(*wire.Exit)
+	if !ok {
+		return c.broken("it answers a push with events")
+	}
+	if len(exit.Failure) == 0 {
+		return nil
+	}
+	err = c.failure(exit.Failure)
+	if e, ok := errors.AsType[*provider.RejectedError](err); ok && len(batch) == 1 {
+		e.Num, e.Name = batch[0].SeqNum, batch[0].Name // the backend says it in words only
+	}
+	return err
 }
 
 func (c *client) checkBatch(batch []event.Global) error {
@@ -55,7 +58,7 @@ func (c *client) checkBatch(batch []event.Global) error {
 		no := func(why string) error {
 			return &provider.RejectedError{StoreID: c.cfg.StoreID, Num: e.SeqNum, Name: e.Name, Why: why}
 		}
-		size := wire.EventSize(wire.Event{Global: e})
+		size := wire.GlobalSize(e)
 		total += size
 		switch {
 		case size > limits.Bytes:

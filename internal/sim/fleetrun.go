@@ -1,0 +1,339 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+
+	"github.com/livestore-go/livestore/event"
+)
+
+// RunFleet runs the schedule of a seed on three clients and a server. Options.Steps is 400 when it is 0.
+func RunFleet(seed uint64, opts *Options) (res Result) {
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	if o.Steps == 0 {
+		o.Steps = 400
+	}
+	res.Seed = seed
+	f, err := newFleet(seed)
+	if f == nil {
+		res.Err = err
+		return res
+	}
+	defer f.close()
+	if err == nil {
+		err = f.run(o.Steps)
+	}
+	res.Hash, res.Counts, res.Trace, res.Err = f.hash(), f.counts, f.trace, err
+	return res
+}
+
+// fleetActions are the actions of a world that have to do with the client alone, and how often they come; fleetFaults those of them that
+// are faults.
+var (
+	fleetActions = map[string]int{
+		"commit": 12, "push": 60, "serve push": 60, "deliver": 45, "pull": 15, "serve": 45, "apply": 90, "catch up": 40, "retry": 15, "drop": 1,
+		"audit": 1, "session close": 1,
+	}
+	fleetFaults = map[string]int{
+		"lose request": 3, "lose answer": 3, "reboot": 2, "undo gone": 1, "session crash": 1, "kill": 1, "power": 1, "restart": 1, "disk fails": 2, "full disk": 1,
+	}
+)
+
+// fleetTable is all that may happen.
+var fleetTable, fleetTotal = func() (all []deed, total int) {
+	for _, a := range actions {
+		if n := fleetActions[a.name] + fleetFaults[a.name]; n > 0 {
+			all = append(all, deed{"client: " + a.name, n, fleetFaults[a.name] > 0, func(_ *fleet, p *peer) (bool, error) { return a.do(p.world) }})
+		}
+	}
+	all = append(all, fleetDeeds...)
+	for _, d := range all {
+		total += d.weight
+	}
+	return all, total
+}()
+
+func (f *fleet) run(steps int) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	for n := 0; n < steps; {
+		at := f.rng.IntN(fleetTotal)
+		i := 0
+		for at >= fleetTable[i].weight {
+			at -= fleetTable[i].weight
+			i++
+		}
+		d, p := fleetTable[i], f.peers[f.rng.IntN(len(f.peers))]
+		if d.fault && f.rng.IntN(8) >= f.storm {
+			continue
+		}
+		mark := len(f.trace)
+		f.tracef("%d %s %s", n, p.client, d.name)
+		done, err := f.do(d, p)
+		if err != nil {
+			return fmt.Errorf("action %d, %s of %s: %w", n, d.name, p.client, err)
+		}
+		if !done {
+			f.trace = f.trace[:mark]
+			continue
+		}
+		f.count("action: " + d.name)
+		n++
+	}
+	return f.settle()
+}
+
+// do does one thing, and what follows when the disk fails in it.
+func (f *fleet) do(d deed, p *peer) (done bool, err error) {
+	done, err = d.do(f, p)
+	if p.disk.failed() {
+		if _, bad := errors.AsType[*failure](err); bad {
+			return done, fmt.Errorf("as the disk fails: %w", err)
+		}
+		f.count("crash: in " + d.name)
+		f.tracef("  the disk has failed: %t", err != nil)
+		done, err = true, p.crash(f.rng.IntN(2) == 0)
+	}
+	if err != nil || !done {
+		return done, err
+	}
+	if p.of != p.leader {
+		f.count("fault: client ended")
+		p.reset()
+	}
+	return true, p.stands()
+}
+
+// settle lets faults end and everything be delivered, and compares everything. In every third schedule all start anew then, and
+// everything is compared once more.
+func (f *fleet) settle() error {
+	f.tracef("settle")
+	if err := f.heal(); err != nil {
+		return fmt.Errorf("settle: %w", err)
+	}
+	if err := f.rest(); err != nil {
+		return fmt.Errorf("settle: %w", err)
+	}
+	if err := f.converged(); err != nil {
+		return fmt.Errorf("settle: %w", err)
+	}
+	if f.rng.IntN(3) > 0 {
+		return nil
+	}
+	f.tracef("all start anew")
+	f.server.crash()
+	for _, p := range f.peers {
+		if _, err := p.restart(); err != nil {
+			return fmt.Errorf("start anew: %w", err)
+		}
+		p.reset()
+	}
+	f.server.start()
+	if err := f.rest(); err != nil {
+		return fmt.Errorf("started anew: %w", err)
+	}
+	if err := f.converged(); err != nil {
+		return fmt.Errorf("started anew: %w", err)
+	}
+	return nil
+}
+
+// heal ends all faults. Both ends learn of each connection that does not work any more.
+func (f *fleet) heal() error {
+	s := f.server
+	if s.room == nil {
+		s.start()
+	}
+	s.shelf.fails = 0
+	for _, p := range f.peers {
+		p.disk.disarm()
+		p.paused = false
+		p.leader.Resume()
+		if p.pipe != nil && !p.pipe.healthy() {
+			p.lost()
+		}
+	}
+	for _, r := range slices.Clone(f.readers) {
+		if !r.pipe.healthy() {
+			f.gone(r)
+		}
+	}
+	for _, c := range slices.Clone(s.pipes) {
+		if c.deafUp || c.deafDown {
+			s.part(c)
+		}
+	}
+	return s.wake()
+}
+
+// rest delivers everything until nothing moves.
+func (f *fleet) rest() error {
+	for range maxRounds {
+		any := false
+		for _, p := range f.peers {
+			here, err := p.roundHere()
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.client, err)
+			}
+			up, err := f.exchange(p)
+			if err != nil {
+				return err
+			}
+			any = any || here || up
+		}
+		read, err := f.readAll()
+		if err != nil {
+			return err
+		}
+		if any || read {
+			continue
+		}
+		late, err := f.late()
+		if err != nil || !late {
+			return err
+		}
+	}
+	return failf("after %d rounds without faults something still moves, server at e%d: %s", maxRounds, f.server.shelf.b.head(), f.where())
+}
+
+// late does what only timers do, when nothing else moves any more. Without a fault nothing should have to wait for one.
+func (f *fleet) late() (bool, error) {
+	if f.server.room.Stale() {
+		return true, f.server.wake()
+	}
+	for _, p := range f.peers {
+		switch {
+		case p.round != nil && !p.round.caughtUp:
+			return true, failf("%s pulls, and the server does not answer", p.client)
+		case p.push != nil:
+			return true, failf("%s pushes, and the server does not answer", p.client)
+		case p.behind():
+			f.count("settle: behind")
+			f.tracef("  %s waits for events that do not come", p.client)
+			return true, p.end()
+		}
+	}
+	return false, nil
+}
+
+func (f *fleet) where() (s string) {
+	for _, p := range f.peers {
+		s += fmt.Sprintf("%s %s, pushing %t, doubt %t; ", p.client, p.leader.Heads(), p.push != nil, p.leader.Doubt())
+	}
+	return s
+}
+
+// exchange does once all that can be done between a client and the server.
+func (f *fleet) exchange(p *peer) (moved bool, err error) {
+	if f.dial(p) {
+		moved = true
+	}
+	for _, step := range []func(*fleet, *peer) (bool, error){
+		func(_ *fleet, p *peer) (bool, error) { return p.begin(), nil },
+		func(_ *fleet, p *peer) (bool, error) { return p.hand() },
+		func(f *fleet, _ *peer) (bool, error) { return f.exchangeServer() },
+		(*fleet).receive, (*fleet).take, (*fleet).answer,
+	} {
+		for range 64 {
+			did, err := step(f, p)
+			if err != nil {
+				return true, err
+			}
+			if !did {
+				break
+			}
+			moved = true
+			if p.disk.failed() {
+				return true, nil
+			}
+		}
+	}
+	return moved, nil
+}
+
+// exchangeServer does the same for the server and all its connections.
+func (f *fleet) exchangeServer() (moved bool, err error) {
+	s := f.server
+	for i := 0; s.room != nil && i < len(s.pipes); i++ {
+		c := s.pipes[i]
+		switch {
+		case c.over():
+			s.part(c)
+			s.more = true
+			moved, err = true, s.effects()
+		case len(c.up) > 0 && s.readable(c):
+			moved, err = true, s.read(c, true)
+		}
+		if err != nil {
+			return moved, err
+		}
+	}
+	if s.room != nil && s.more {
+		if err := s.pump(1 << 20); err != nil {
+			return true, err
+		}
+		moved = true
+	}
+	for i := 0; s.room != nil && i < len(s.pipes); i++ {
+		did, err := s.write(s.pipes[i])
+		if err != nil {
+			return moved, err
+		}
+		moved = moved || did
+	}
+	return moved, nil
+}
+
+// converged compares everything when nothing is under way any more.
+func (f *fleet) converged() error {
+	b := f.server.shelf.b
+	for _, p := range f.peers {
+		if h := p.leader.Heads(); h.Upstream.Global != b.head() || h.Local.Global != b.head() {
+			return failf("%s stands at %s, and the server at e%d", p.client, h, b.head())
+		}
+		if err := p.converged(); err != nil {
+			return fmt.Errorf("%s: %w", p.client, err)
+		}
+		for _, s := range p.sessions {
+			if err := p.receipts(s); err != nil {
+				return err
+			}
+		}
+	}
+	if err := f.readersDone(); err != nil {
+		return err
+	}
+	return unique(b.events)
+}
+
+// unique checks that nothing is in a log twice: what each event says tells in which commit it was made, and where in it.
+func unique(events []event.Global) error {
+	type key struct{ client, session, name, args string }
+	seen := map[key]int64{}
+	for _, e := range events {
+		k := key{e.ClientID, e.SessionID, e.Name, string(e.Args)}
+		if n := seen[k]; n > 0 {
+			return failf("event e%d %s %s is in the log of the server before, as e%d", e.SeqNum, e.Name, e.Args, n)
+		}
+		seen[k] = e.SeqNum
+	}
+	return nil
+}
+
+func (f *fleet) close() {
+	for _, p := range f.peers {
+		if p.disk != nil {
+			p.backend = nil
+			p.close()
+		}
+	}
+	_ = f.server.shelf.b.state.Conn().Close()
+}

@@ -41,7 +41,7 @@ the text. Today becomes the creation date unless the line has one.`,
 					}
 					drafts = append(drafts, tasks.Completed.New(tasks.TaskCompleted{ID: id, On: on}))
 				}
-				if err := commit(c.Context(), store, drafts...); err != nil {
+				if err := a.commit(c.Context(), store, drafts...); err != nil {
 					return err
 				}
 				row, err := livestore.Get(store, tasks.ByID(id))

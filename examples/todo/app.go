@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/livestore-go/livestore"
 	"github.com/livestore-go/livestore/adapter/local"
@@ -30,7 +32,9 @@ type app struct {
 	in  io.Reader
 
 	dir   string
-	store *livestore.Store // set while a watch lends its own
+	open  tasks.OpenOptions
+	wait  time.Duration
+	store *livestore.Store // set while a watch or a shell lends its own
 	begun bool             // the command line was understood
 }
 
@@ -58,12 +62,23 @@ func (a *app) rootCommand() *cobra.Command {
   todo list +house
   todo done 12
 
-Every change is safe on disk before the command returns.`,
+Every change is safe on disk before the command returns. With --sync, or TODO_SYNC in the environment, the lists of several machines
+become one: what was done without a connection is merged when there is one. The number of a new task may change until the
+server has it; nothing else does.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			if a.dir == "" {
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			var given []string
+			c.Root().PersistentFlags().VisitAll(func(f *pflag.Flag) {
+				if f.Changed {
+					given = append(given, "--"+f.Name)
+				}
+			})
+			switch {
+			case a.store != nil && len(given) > 0:
+				return fmt.Errorf("%s is for opening the list, and it is open", strings.Join(given, " and "))
+			case a.dir == "":
 				return errors.New("--dir is empty: name the directory that holds the list")
 			}
 			return nil
@@ -72,9 +87,15 @@ Every change is safe on disk before the command returns.`,
 	}
 	root.SetFlagErrorFunc(wrongFlag)
 	root.PersistentFlags().StringVar(&a.dir, "dir", cmp.Or(a.dir, defaultDir()), "directory that holds the list")
+	root.PersistentFlags().StringVar(&a.open.Store, "store", cmp.Or(a.open.Store, "todo"), "name of the list, here and on the server")
+	root.PersistentFlags().StringVar(&a.open.Sync, "sync", cmp.Or(a.open.Sync, os.Getenv("TODO_SYNC")),
+		"address of the server to sync with, as in ws://127.0.0.1:8787, or TODO_SYNC")
+	root.PersistentFlags().StringVar(&a.open.Token, "token", a.open.Token, "what the server lets you in by, or TODO_TOKEN")
+	root.PersistentFlags().DurationVar(&a.wait, "wait", cmp.Or(a.wait, defaultWait()),
+		"how long a command waits for a server that answers, or TODO_WAIT")
 	root.AddCommand(
 		a.addCommand(), a.listCommand(), a.watchCommand(), a.doneCommand(), a.reopenCommand(), a.priCommand(), a.rmCommand(),
-		a.undeleteCommand(), a.importCommand(), a.exportCommand(), a.statusCommand(),
+		a.undeleteCommand(), a.importCommand(), a.exportCommand(), a.statusCommand(), a.syncCommand(), a.shellCommand(), a.dumpCommand(),
 	)
 	for _, c := range root.Commands() { // cobra checks flags to the last moment before it calls RunE
 		run := c.RunE
@@ -97,6 +118,14 @@ func wrongFlag(c *cobra.Command, err error) error {
 		return fmt.Errorf(noNumber, word)
 	}
 	return fmt.Errorf("%w: put -- in front of words that begin with -", err)
+}
+
+// defaultWait is how long a command that ends at once waits for the server.
+func defaultWait() time.Duration {
+	if d, err := time.ParseDuration(os.Getenv("TODO_WAIT")); err == nil && d > 0 {
+		return d
+	}
+	return 2 * time.Second
 }
 
 // defaultDir is where programs of this person keep their data.
@@ -124,12 +153,15 @@ func today() todotxt.Date {
 	return todotxt.DateOf(time.Now())
 }
 
-// with calls f with the open store, and closes it again unless a watch lends it.
+// with calls f with the open store, and closes it again unless it is lent.
 func (a *app) with(ctx context.Context, f func(*livestore.Store) error) (err error) {
 	if a.store != nil {
 		return f(a.store)
 	}
-	store, err := tasks.Open(ctx, a.dir)
+	opts := a.open
+	opts.Token = cmp.Or(opts.Token, os.Getenv("TODO_TOKEN"))
+	opts.Logger = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelError})) // how sync stands is said in words
+	store, err := tasks.Open(ctx, a.dir, &opts)
 	if err != nil {
 		return err
 	}

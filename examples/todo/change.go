@@ -136,7 +136,7 @@ func (a *app) changeIn(ctx context.Context, store *livestore.Store, numbers []st
 			return err
 		}
 	}
-	if err := commit(ctx, store, drafts...); err != nil {
+	if err := a.commit(ctx, store, drafts...); err != nil {
 		return err
 	}
 	for _, r := range rows {
@@ -178,13 +178,4 @@ func find(store *livestore.Store, numbers []string) ([]tasks.Row, error) {
 		rows = append(rows, *row)
 	}
 	return rows, nil
-}
-
-// commit commits events as one and waits until they are safe on disk.
-func commit(ctx context.Context, store *livestore.Store, drafts ...event.Draft) error {
-	receipt, err := store.Commit(ctx, drafts...)
-	if err != nil {
-		return err
-	}
-	return receipt.Wait(ctx, livestore.Persisted)
 }

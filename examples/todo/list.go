@@ -57,6 +57,7 @@ func (a *app) listCommand() *cobra.Command {
 // list shows a list once.
 func (a *app) list(ctx context.Context, filter tasks.Filter) error {
 	return a.with(ctx, func(store *livestore.Store) error {
+		a.exchange(ctx, store)
 		rows, err := livestore.Get(store, tasks.List(filter))
 		if err != nil {
 			return err

@@ -108,7 +108,7 @@ func importUntil(t *testing.T, dir string, kill int) (first, last int) {
 // TestSecondProcess opens a list that another process has open.
 func TestSecondProcess(t *testing.T) {
 	dir := t.TempDir()
-	store, err := tasks.Open(t.Context(), dir)
+	store, err := tasks.Open(t.Context(), dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,6 +50,7 @@ was interrupted goes on where it was.`,
 					fmt.Fprintf(a.out, ", %d removed here ('todo list --removed' shows them)", report.Removed)
 				}
 				fmt.Fprintln(a.out)
+				a.exchange(c.Context(), store)
 				return nil
 			})
 		},
@@ -81,6 +82,7 @@ that were imported and not changed come out as they went in.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), func(store *livestore.Store) error {
+				a.exchange(c.Context(), store)
 				lines, err := livestore.Get(store, tasks.File)
 				if err != nil {
 					return err

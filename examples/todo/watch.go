@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -52,9 +50,10 @@ type watch struct {
 	filter tasks.Filter
 	live   *screen.Live
 
-	mu      sync.Mutex
-	view    view
-	message string // of the last command
+	mu       sync.Mutex
+	view     view
+	standing string // with the server; empty without one
+	message  string // of the last command
 }
 
 // view is what the list shows: both parts come from one moment.
@@ -65,7 +64,6 @@ type view struct {
 
 func (w *watch) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 
 	rows := livestore.Query(tasks.List(w.filter), livestore.Label("list"))
 	counts := livestore.Query(tasks.Count(today()), livestore.Label("counts"))
@@ -73,10 +71,20 @@ func (w *watch) run(ctx context.Context) error {
 		return view{livestore.Use(g, rows), livestore.Use(g, counts)}
 	}, livestore.Label("watch"))
 
-	go func() { // reading a terminal can not be cancelled: the goroutine ends with its input or with the process
+	var others sync.WaitGroup
+	defer others.Wait()
+	defer cancel()
+	others.Go(func() {
 		defer cancel()
 		w.obey(ctx)
-	}()
+	})
+	if w.app.open.Sync != "" {
+		others.Go(func() {
+			for s := range w.store.WatchSyncStatus(ctx) {
+				w.show(func() { w.standing = standing(s) })
+			}
+		})
+	}
 	defer screen.OnResize(func() { w.show(func() {}) })()
 	for v, err := range livestore.Watch(ctx, w.store, both) {
 		if err != nil {
@@ -94,25 +102,15 @@ func (w *watch) run(ctx context.Context) error {
 
 // obey runs the commands that are typed below the list.
 func (w *watch) obey(ctx context.Context) {
-	in := bufio.NewScanner(w.app.in)
-	for ctx.Err() == nil && in.Scan() {
-		words := strings.Fields(in.Text())
-		if len(words) > 1 && words[0] == "todo" {
-			words = words[1:] // as a person would type it elsewhere
-		}
-		if len(words) == 0 {
-			w.show(func() { w.message = "" })
-			continue
-		}
-		if words[0] == "q" || words[0] == "quit" || words[0] == "exit" {
+	for line := range lines(ctx, w.app.in) {
+		out, quit, err := w.app.obey(ctx, w.store, line)
+		if quit {
 			return
 		}
-		var out bytes.Buffer
-		inner := &app{out: screen.New(&out), err: &out, in: strings.NewReader(""), store: w.store, dir: w.app.dir}
-		if err := inner.run(ctx, words); err != nil {
-			fmt.Fprintln(&out, explain(err))
+		if err != nil {
+			out += explain(err)
 		}
-		w.show(func() { w.message = strings.TrimRight(out.String(), "\n") })
+		w.show(func() { w.message = strings.TrimRight(out, "\n") })
 	}
 }
 
@@ -124,6 +122,13 @@ func (w *watch) show(change func()) {
 	term := w.app.out
 	lines := term.Tasks(w.view.rows, today())
 	foot := []string{term.Paint(screen.Strong, summary(w.filter, len(w.view.rows), w.view.counts))}
+	if w.standing != "" {
+		style := screen.Yellow
+		if strings.HasPrefix(w.standing, synced) {
+			style = screen.Green
+		}
+		foot = append(foot, term.Paint(style, w.standing))
+	}
 	if w.message != "" {
 		foot = append(foot, strings.Split(w.message, "\n")...)
 	}

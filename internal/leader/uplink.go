@@ -507,7 +507,13 @@ func (u *uplink) resume(ctx context.Context) error {
 	u.mu.Lock()
 	u.paused, u.reported = false, ""
 	u.mu.Unlock()
-	u.say(func(s *link.Uplink) { s.Paused, s.Why = "", "" })
+	status, _ := u.client.Status()
+	u.say(func(s *link.Uplink) {
+		s.Paused, s.Why = "", ""
+		if status.Err != nil {
+			s.Why = status.Err.Error()
+		}
+	})
 	select {
 	case u.nudge <- struct{}{}:
 	default:

@@ -52,14 +52,14 @@ func (e *GapError) Error() string {
 		e.StoreID, e.Head, e.After)
 }
 
-// The names of the causes of an UnknownError, beside Error for what a hook of the server says.
+// The names of the causes of an UnknownError.
 const (
 	causeStorage      = "StorageError"       // the log failed; it is not known whether a push was stored
 	causeInvalidBatch = "InvalidBatchError"  // the events of a push are no chain or have no proper names
 	causeTooLarge     = "EventTooLargeError" // an event fits into no chunk
 	causeTooMany      = "TooManyPullsError"  // the connection has as many pulls as it may
 	causeStore        = "StoreIdMismatchError"
-	causeRefused      = "Error"
+	causeRefused      = "RefusedError" // a hook of the server does not let it in; nothing was stored
 )
 
 // failure is the exit of a request that failed with an error of the protocol.

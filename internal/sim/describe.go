@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/livestore-go/livestore/event"
 	"github.com/livestore-go/livestore/internal/wire"
@@ -28,21 +29,23 @@ func describeClient(m wire.ClientMessage) string {
 func describeServer(m wire.ServerMessage) string {
 	switch m := m.(type) {
 	case *wire.Chunk:
-		s := fmt.Sprintf("chunk %s:", m.ID)
+		var b strings.Builder
+		fmt.Fprintf(&b, "chunk %s:", m.ID)
 		for _, item := range m.Items {
-			s += fmt.Sprintf(" %d events", len(item.Events))
+			fmt.Fprintf(&b, " %d events", len(item.Events))
 			if n := len(item.Events); n > 0 {
-				s += fmt.Sprintf(" e%d…e%d", item.Events[0].SeqNum, item.Events[n-1].SeqNum)
+				fmt.Fprintf(&b, " e%d…e%d", item.Events[0].SeqNum, item.Events[n-1].SeqNum)
 			}
-			s += fmt.Sprintf(" %s %d", item.Page.Kind, item.Page.Remaining)
+			fmt.Fprintf(&b, " %s %d", item.Page.Kind, item.Page.Remaining)
 		}
-		return s
+		return b.String()
 	case *wire.Exit:
-		s := fmt.Sprintf("exit %s", m.ID)
+		var b strings.Builder
+		fmt.Fprintf(&b, "exit %s", m.ID)
 		for _, r := range m.Failure {
-			s += fmt.Sprintf(" %s %v %s", r.Kind, r.Err, r.Defect)
+			fmt.Fprintf(&b, " %s %v %s", r.Kind, r.Err, r.Defect)
 		}
-		return s
+		return b.String()
 	case *wire.Defect:
 		return fmt.Sprintf("defect %s", m.Defect)
 	}

@@ -18,8 +18,9 @@ type fleet struct {
 	peers   []*peer
 	server  *server
 	readers []*reader
-	pipes   int // connections made so far
-	storm   int // of eight faults that are drawn, how many come true
+	pipes   int   // connections made so far
+	asleep  *peer // a client whose connection stands still while the others settle
+	storm   int   // of eight faults that are drawn, how many come true
 }
 
 func newFleet(seed uint64) (*fleet, error) {
@@ -141,14 +142,14 @@ func (f *fleet) take(p *peer) (bool, error) {
 }
 
 func (f *fleet) answer(p *peer) (bool, error) {
-	if p.push == nil || p.push.answer == nil {
+	if p.push == nil || !p.push.answered {
 		return false, nil
 	}
 	return true, p.answer()
 }
 
-// any returns a connection that the server has.
-func (f *fleet) any() *pipe {
+// someone returns a connection that the server has.
+func (f *fleet) someone() *pipe {
 	if f.server.room == nil || len(f.server.pipes) == 0 {
 		return nil
 	}
@@ -156,7 +157,7 @@ func (f *fleet) any() *pipe {
 }
 
 func (f *fleet) serve(*peer) (bool, error) {
-	p := f.any()
+	p := f.someone()
 	if p == nil || len(p.up) == 0 {
 		return false, nil
 	}
@@ -168,7 +169,7 @@ func (f *fleet) serve(*peer) (bool, error) {
 }
 
 func (f *fleet) write(*peer) (bool, error) {
-	p := f.any()
+	p := f.someone()
 	if p == nil {
 		return false, nil
 	}
@@ -196,15 +197,15 @@ func (f *fleet) wake(*peer) (bool, error) {
 
 // talk brings a client and the server as far as they come without a fault.
 func (f *fleet) talk(p *peer) (bool, error) {
-	any := false
+	did := false
 	for range 8 {
 		moved, err := f.exchange(p)
 		if err != nil || !moved {
-			return any, err
+			return did, err
 		}
-		any = true
+		did = true
 	}
-	return any, nil
+	return did, nil
 }
 
 func (f *fleet) ping(p *peer) (bool, error) {
@@ -280,7 +281,7 @@ func (f *fleet) giveUpPipe(p *peer) (bool, error) {
 
 // notice lets the server read to the end of a connection.
 func (f *fleet) notice(*peer) (bool, error) {
-	c := f.any()
+	c := f.someone()
 	if c == nil || !c.over() {
 		return false, nil
 	}
@@ -291,7 +292,7 @@ func (f *fleet) notice(*peer) (bool, error) {
 
 // serverGivesUp lets the server end a connection over which nothing comes.
 func (f *fleet) serverGivesUp(*peer) (bool, error) {
-	c := f.any()
+	c := f.someone()
 	if c == nil || c.healthy() {
 		return false, nil
 	}

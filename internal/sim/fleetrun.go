@@ -40,7 +40,8 @@ var (
 		"audit": 1, "session close": 1,
 	}
 	fleetFaults = map[string]int{
-		"lose request": 3, "lose answer": 3, "reboot": 2, "undo gone": 1, "session crash": 1, "kill": 1, "power": 1, "restart": 1, "disk fails": 2, "full disk": 1,
+		"lose request": 3, "lose answer": 3, "reboot": 2, "undo gone": 1, "session crash": 1, "kill": 1, "power": 1, "restart": 1,
+		"disk fails": 2, "full disk": 1,
 	}
 )
 
@@ -119,11 +120,21 @@ func (f *fleet) settle() error {
 	if err := f.heal(); err != nil {
 		return fmt.Errorf("settle: %w", err)
 	}
-	if err := f.rest(); err != nil {
-		return fmt.Errorf("settle: %w", err)
+	if f.rng.IntN(2) == 0 {
+		f.asleep = f.peers[f.rng.IntN(len(f.peers))]
+		f.tracef("%s sleeps", f.asleep.client)
+		if err := f.rest(); err != nil {
+			return fmt.Errorf("settle, all but %s: %w", f.asleep.client, err)
+		}
+		f.asleep = nil
 	}
-	if err := f.converged(); err != nil {
-		return fmt.Errorf("settle: %w", err)
+	if err := f.all("settle"); err != nil {
+		return err
+	}
+	for range f.rng.IntN(3) {
+		if err := f.quiet(); err != nil {
+			return err
+		}
 	}
 	if f.rng.IntN(3) > 0 {
 		return nil
@@ -137,13 +148,38 @@ func (f *fleet) settle() error {
 		p.reset()
 	}
 	f.server.start()
-	if err := f.rest(); err != nil {
-		return fmt.Errorf("started anew: %w", err)
+	return f.all("started anew")
+}
+
+// all delivers and compares everything.
+func (f *fleet) all(when string) error {
+	err := f.rest()
+	if err == nil {
+		err = f.converged()
 	}
-	if err := f.converged(); err != nil {
-		return fmt.Errorf("started anew: %w", err)
+	if err != nil {
+		return fmt.Errorf("%s: %w", when, err)
 	}
 	return nil
+}
+
+// quiet lets a single commit come to all when nothing else goes on, and the disk of the server fail once meanwhile. Nothing that comes
+// later can make up for what this leaves undone.
+func (f *fleet) quiet() error {
+	f.tracef("a last commit")
+	p := f.peers[f.rng.IntN(len(f.peers))]
+	if f.rng.IntN(2) == 0 {
+		f.server.shelf.fails = 1 + f.rng.IntN(3)
+		f.count("server: disk fails")
+	}
+	if _, err := p.commit(); err != nil {
+		return fmt.Errorf("a last commit: %w", err)
+	}
+	if err := f.rest(); err != nil {
+		return fmt.Errorf("a last commit: %w", err)
+	}
+	f.server.shelf.fails = 0
+	return f.all("a last commit")
 }
 
 // heal ends all faults. Both ends learn of each connection that does not work any more.
@@ -177,7 +213,7 @@ func (f *fleet) heal() error {
 // rest delivers everything until nothing moves.
 func (f *fleet) rest() error {
 	for range maxRounds {
-		any := false
+		moved := false
 		for _, p := range f.peers {
 			here, err := p.roundHere()
 			if err != nil {
@@ -187,13 +223,13 @@ func (f *fleet) rest() error {
 			if err != nil {
 				return err
 			}
-			any = any || here || up
+			moved = moved || here || up
 		}
 		read, err := f.readAll()
 		if err != nil {
 			return err
 		}
-		if any || read {
+		if moved || read {
 			continue
 		}
 		late, err := f.late()
@@ -211,6 +247,7 @@ func (f *fleet) late() (bool, error) {
 	}
 	for _, p := range f.peers {
 		switch {
+		case p == f.asleep:
 		case p.round != nil && !p.round.caughtUp:
 			return true, failf("%s pulls, and the server does not answer", p.client)
 		case p.push != nil:
@@ -233,6 +270,9 @@ func (f *fleet) where() (s string) {
 
 // exchange does once all that can be done between a client and the server.
 func (f *fleet) exchange(p *peer) (moved bool, err error) {
+	if p == f.asleep {
+		return false, nil
+	}
 	if f.dial(p) {
 		moved = true
 	}

@@ -29,6 +29,7 @@ type peer struct {
 
 	doubt bool  // the outcome of a push is not known, and no pull that began after it has caught up
 	ahead int64 // where the server said it is when it refused a push
+	said  int64 // last event of a push in this round that the server said it has stored
 	high  int64 // upstream head that was confirmed once
 }
 
@@ -46,9 +47,10 @@ type round struct {
 
 // pushing is a push under way.
 type pushing struct {
-	id     wire.ID
-	batch  []event.Global
-	answer *error
+	id       wire.ID
+	batch    []event.Global
+	answered bool
+	err      error // the answer
 }
 
 // Errors of a connection, as the provider says them.
@@ -74,6 +76,7 @@ func (p *peer) begin() bool {
 		return false
 	}
 	c := p.leader.Cursor()
+	p.said = 0
 	p.round = &round{pipe: p.pipe, at: c.After, backend: c.BackendID, began: true}
 	p.ask()
 	return true
@@ -101,13 +104,12 @@ func (p *peer) end() error {
 	r := p.round
 	p.round = nil
 	if p.push != nil {
-		if p.push.answer == nil {
+		if !p.push.answered {
 			if r.connected(p) {
 				p.send(&wire.Interrupt{ID: p.push.id})
 				p.count("peer: interrupt a push")
 			}
-			var err error = errEnded
-			p.push.answer = &err
+			p.push.answered, p.push.err = true, errEnded
 		}
 		p.pushed()
 	}
@@ -126,9 +128,8 @@ func (p *peer) lost() {
 	if p.round != nil && p.round.over == nil {
 		p.round.over = errOffline
 	}
-	if p.push != nil && p.push.answer == nil {
-		var err error = errOffline
-		p.push.answer = &err
+	if p.push != nil && !p.push.answered {
+		p.push.answered, p.push.err = true, errOffline
 	}
 }
 
@@ -168,7 +169,7 @@ func (p *peer) message(m wire.ServerMessage) error {
 	switch {
 	case p.round != nil && p.round.id == id && p.round.connected(p):
 		return p.pulled(m)
-	case p.push != nil && p.push.id == id && p.push.answer == nil:
+	case p.push != nil && p.push.id == id && !p.push.answered:
 		exit, ok := m.(*wire.Exit)
 		if !ok {
 			return failf("the server answers push %s with %s", id, describeServer(m))
@@ -177,7 +178,7 @@ func (p *peer) message(m wire.ServerMessage) error {
 		if bad != nil {
 			return bad
 		}
-		p.push.answer = &err
+		p.push.answered, p.push.err = true, err
 		return nil
 	}
 	p.count("peer: late answer")
@@ -326,6 +327,8 @@ func (p *peer) hand() (bool, error) {
 		return true, failf("%s pushes e%d, and has not pulled since a push whose answer was lost (R3)", p.client, batch[0].SeqNum)
 	case head < p.ahead:
 		return true, failf("%s pushes e%d, and has not pulled up to e%d, where the server said it is (R3)", p.client, batch[0].SeqNum, p.ahead)
+	case batch[0].SeqNum <= p.said:
+		return true, failf("%s pushes e%d, and the server has said that it has stored up to e%d", p.client, batch[0].SeqNum, p.said)
 	case batch[0].ParentSeqNum > p.backend.head():
 		return true, failf("%s pushes e%d, and the server never had e%d", p.client, batch[0].SeqNum, batch[0].ParentSeqNum)
 	case p.maxEvents > 0 && len(batch) > p.maxEvents:
@@ -341,12 +344,13 @@ func (p *peer) hand() (bool, error) {
 func (p *peer) pushed() {
 	b := p.push
 	p.push = nil
-	err := *b.answer
+	err := b.err
 	p.tracef("  %s is told of push %s: %v", p.client, b.id, err)
 	ahead, isAhead := errors.AsType[*provider.ServerAheadError](err)
 	switch {
 	case err == nil:
 		p.count("peer: push stored")
+		p.said = b.batch[len(b.batch)-1].SeqNum
 	case isAhead:
 		p.count("peer: push refused")
 		p.ahead = max(p.ahead, ahead.Head)

@@ -50,7 +50,7 @@ var fleetOften = []string{
 	"action: take", "action: talk", "action: visit", "action: wake", "action: write",
 	"boot: adopt commits", "boot: schema changed",
 	"commit: admitted", "commit: cut, and set aside in part", "commit: does not apply", "commit: lost with the power",
-	"crash: in client: serve push", "crash: in take", "crash: in talk", "crash: while booting",
+	"crash: in client: serve push", "crash: in take", "crash: while booting",
 	"fault: client ended", "fault: connection dropped", "fault: half open down", "fault: half open up", "fault: server crashed",
 	"leader: advance, confirmed", "leader: advance, confirmed and new", "leader: advance, new", "leader: advance, nothing",
 	"leader: overlap", "leader: rebase of the rest of a commit", "leader: rebase, confirmed", "leader: rebase, new",
@@ -59,7 +59,7 @@ var fleetOften = []string{
 	"peer: pull again", "peer: pull failed", "peer: push in doubt", "peer: push refused", "peer: push stored",
 	"publish: set aside at a push", "publish: set aside by a rebase",
 	"push: refused", "push: taken", "push: uncertain",
-	"reader: chunk", "reader: pull ended", "reader: pull failed",
+	"reader: chunk", "reader: pull ended",
 	"receipt: confirmed", "receipt: persisted", "receipt: set aside",
 	"retry: admitted", "retry: in two sessions",
 	"server: accepted", "server: append failed", "server: append failed, and was made", "server: died at work", "server: full",
@@ -70,6 +70,6 @@ var fleetOften = []string{
 }
 
 var fleetRare = []string{
-	"crash: in client: commit", "crash: in burst", "commit: unsure, there", "commit: unsure, not there",
+	"crash: in client: commit", "crash: in burst", "crash: in talk", "reader: pull failed", "commit: unsure, there", "commit: unsure, not there",
 	"session: rebase, confirmed", "session: rebase, set aside", "session: undo missing",
 }

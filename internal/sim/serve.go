@@ -17,13 +17,21 @@ type server struct {
 	*book
 	shelf  *shelf
 	limits room.Limits
-	room   *room.Room // nil while the server is down
-	more   bool       // the room has more to give
-	clock  int        // seconds that have passed
-	pipes  []*pipe    // that it has not noticed the end of
+	room   *room.Room      // nil while the server is down
+	more   bool            // the room has more to give
+	clock  int             // seconds that have passed
+	pipes  []*pipe         // that it has not noticed the end of
+	paging map[pageOf]bool // pulls that have not been given the head yet
+}
+
+// pageOf is a pull on a connection.
+type pageOf struct {
+	p  *pipe
+	id wire.ID
 }
 
 func (s *server) start() {
+	s.paging = map[pageOf]bool{}
 	s.room = room.New(room.Config{StoreID: storeID, Log: s.shelf, Limits: s.limits})
 	s.more = false
 	s.shelf.dead, s.shelf.fails, s.shelf.dies = false, 0, false
@@ -74,6 +82,9 @@ func (s *server) read(p *pipe, all bool) error {
 	s.clock++
 	for _, m := range messages {
 		s.tracef("  from pipe %d: %s", p.no, describeClient(m))
+		if pull, ok := m.(*wire.Pull); ok {
+			s.paging[pageOf{p, pull.ID}] = true
+		}
 		s.room.Receive(context.Background(), p, m, epoch.Add(time.Duration(s.clock)*time.Second))
 		s.more = true
 		if err := s.effects(); err != nil || s.room == nil {
@@ -130,11 +141,32 @@ func (s *server) effects() error {
 			continue
 		}
 		s.tracef("  to pipe %d: %s", p.no, describeServer(e.Message))
+		if err := s.page(p, e.Message); err != nil {
+			return err
+		}
 		frame := e.AppendFrame(nil)
 		if want := wire.AppendServer(nil, e.Message); !bytes.Equal(frame, want) {
 			return failf("the room makes another frame of a message than wire does: %s\n%s", frame, want)
 		}
 		p.out = append(p.out, frame)
+	}
+	return nil
+}
+
+// page checks that a pull is told rightly how many events follow, until it has been given all there are.
+func (s *server) page(p *pipe, m wire.ServerMessage) error {
+	c, ok := m.(*wire.Chunk)
+	if !ok || !s.paging[pageOf{p, c.ID}] {
+		return nil
+	}
+	item := c.Items[len(c.Items)-1]
+	left := int64(item.Page.Remaining)
+	if n := len(item.Events); n > 0 && item.Events[n-1].SeqNum+left != s.room.Head() {
+		return failf("pull %s of pipe %d is at e%d and told that %d events follow, and the head is e%d", c.ID, p.no,
+			item.Events[n-1].SeqNum, left, s.room.Head())
+	}
+	if left == 0 {
+		delete(s.paging, pageOf{p, c.ID})
 	}
 	return nil
 }

@@ -15,9 +15,10 @@ type client struct {
 	cfg    provider.Config
 	closed chan struct{}
 
-	link    chan struct{} // closed when the connection ends; nil while there is none
-	err     error         // why there is none
-	changed chan struct{} // closed when link or err has changed
+	link     chan struct{} // closed when the connection ends; nil while there is none
+	pulledOn chan struct{} // link of the last live pull
+	err      error         // why there is none
+	changed  chan struct{} // closed when link or err has changed
 }
 
 func (b *Backend) newClient(cfg provider.Config) *client {
@@ -120,12 +121,26 @@ func (c *client) Ping(ctx context.Context) error {
 }
 
 func (c *client) Push(ctx context.Context, backendID string, batch []event.Global) error {
-	if _, err := c.linked(ctx); err != nil {
-		return err
+	c.b.mu.Lock()
+	on := c.pulledOn
+	c.b.mu.Unlock()
+	if on == nil {
+		var err error
+		if on, err = c.linked(ctx); err != nil {
+			return err
+		}
 	}
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
-	if c.link == nil {
+	select {
+	case <-c.closed:
+		return provider.ErrClosed
+	default:
+	}
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case c.link != on:
 		return &provider.OfflineError{StoreID: c.cfg.StoreID, Err: errDropped}
 	}
 	return c.b.push(c.cfg.StoreID, backendID, batch)
@@ -137,6 +152,11 @@ func (c *client) Pull(ctx context.Context, from provider.Cursor, live bool) iter
 		if err != nil {
 			yield(provider.Page{}, err)
 			return
+		}
+		if live {
+			c.b.mu.Lock()
+			c.pulledOn = link
+			c.b.mu.Unlock()
 		}
 		p := &pull{c: c, link: link, id: from.BackendID, after: from.After, goal: -1}
 		for {

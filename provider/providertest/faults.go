@@ -135,8 +135,10 @@ type faulty struct {
 	closed  chan struct{}
 	wg      sync.WaitGroup
 
-	mu      sync.Mutex
-	changed chan struct{} // what Status hands out
+	mu       sync.Mutex
+	changed  chan struct{} // what Status hands out
+	pulled   bool          // there was a live pull
+	pulledAt int           // the epoch it began in
 }
 
 // follow passes on that the status has changed, from the channels that say so. There are two places where it does.
@@ -298,6 +300,9 @@ func (c *faulty) Push(ctx context.Context, backendID string, batch []event.Globa
 		return err
 	}
 	defer cancel()
+	if c.dropped() {
+		return &provider.OfflineError{StoreID: c.storeID, Err: errDropped}
+	}
 	if err := c.nextFailure(); err != nil {
 		return err
 	}
@@ -309,6 +314,20 @@ func (c *faulty) Push(ctx context.Context, backendID string, batch []event.Globa
 		return &provider.OfflineError{StoreID: c.storeID, Err: errLost}
 	}
 	return c.why(inner, ctx, err)
+}
+
+// dropped says whether there was a drop since the last live pull began.
+func (c *faulty) dropped() bool {
+	now := c.epoch()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pulled && c.pulledAt != now
+}
+
+func (c *faulty) epoch() int {
+	c.f.mu.Lock()
+	defer c.f.mu.Unlock()
+	return c.f.epoch
 }
 
 func (c *faulty) nextFailure() error {
@@ -330,6 +349,12 @@ func (c *faulty) Pull(ctx context.Context, from provider.Cursor, live bool) iter
 			return
 		}
 		defer cancel()
+		if live {
+			now := c.epoch()
+			c.mu.Lock()
+			c.pulled, c.pulledAt = true, now
+			c.mu.Unlock()
+		}
 		var held *provider.Page // swapped with the page that follows
 		for page, err := range c.inner.Pull(inner, from, live) {
 			if err == nil {

@@ -259,7 +259,16 @@ func TestBackendThatIsSetBack(t *testing.T) {
 		if b.ID(store) != id || b.Head(store) != 3 || len(b.Events(store)) != 3 {
 			t.Errorf("backend %s at e%d", b.ID(store), b.Head(store))
 		}
-		err := c.Push(t.Context(), id, next(5, 1))
+		if err := c.Push(t.Context(), id, next(3, 1)); !is[*provider.OfflineError](err) || b.Head(store) != 3 {
+			t.Errorf("push before it is pulled from: %v", err)
+		}
+		var err error
+		for _, err = range c.Pull(t.Context(), provider.Cursor{BackendID: id, After: 3}, true) {
+			if err == nil {
+				err = c.Push(t.Context(), id, next(5, 1))
+			}
+			break
+		}
 		if e, ok := errors.AsType[*provider.ServerAheadError](err); !ok || e.Head != 3 || e.Provided != 5 {
 			t.Errorf("push: %v", err)
 		}

@@ -15,6 +15,7 @@ var connectionScenarios = []scenario{
 	{"ended context", testEndedContext},
 	{"drop and resume", testDrop},
 	{"pushes across drops", testPushAcrossDrops},
+	{"a push goes where the live pull was", testPushWithPull},
 	{"refused credentials", testRefused},
 	{"reset backend", testReset},
 }
@@ -168,6 +169,38 @@ func (c *tester) safeAll() []event.Global {
 		}
 		wants[*provider.OfflineError](c.s, "pull", r.err)
 	}
+}
+
+// testPushWithPull is about a push after the connection of the live pull has ended. What is behind the next one is not known before the next
+// pull, so nothing is pushed there.
+func testPushWithPull(s *suite) {
+	s.need(s.target.Drop != nil, "Drop")
+	c := s.client("a")
+	live := c.pull(provider.Cursor{}, true)
+	if !live.next() {
+		s.Fatalf("pull: %v", live.err)
+	}
+	log := c.mustPush(c.events(0, 2)...)
+	live.until(2)
+	s.target.Drop()
+	for live.next() {
+		s.Logf("a page after the drop")
+	}
+	wants[*provider.OfflineError](s, "pull", live.err)
+	live.stop()
+	for range 3 {
+		wants[*provider.OfflineError](s, "push", c.Push(s.ctx, "", c.events(2, 1)))
+		if err := c.Connect(s.ctx); err != nil {
+			s.Fatalf("connect: %v", err)
+		}
+	}
+	next := c.pull(provider.Cursor{}, true)
+	defer next.stop()
+	next.until(2)
+	log = append(log, c.mustPush(c.events(2, 1)...)...)
+	next.until(3)
+	got, _ := c.all(provider.Cursor{})
+	s.same(got, log)
 }
 
 // testPushAcrossDrops is about a push whose connection ends: it is stored as a whole or not at all, and a client that looks finds out.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -30,6 +31,8 @@ type client struct {
 	hurry  chan struct{} // Reconnect: ends a pause
 
 	payload jsontext.Value // of the current attempt; only run touches it
+
+	pulledOn atomic.Pointer[conn] // connection of the last live pull
 
 	mu         sync.Mutex
 	conn       *conn         // open connection, nil when there is none

@@ -21,11 +21,13 @@ const (
 	sendQueue  = 16                     // frames that wait for the writer
 	answers    = 16                     // messages that wait for the one who made a request
 	closeGrace = 500 * time.Millisecond // for the backend to answer a close
+	muteBytes  = 4096                   // that come when answers do, and not when there are pongs only
 	slowest    = 16 << 10               // bytes a second of the slowest uplink that pings must survive
 )
 
 var (
 	errSilent  = errors.New("nothing came after a ping")
+	errMute    = errors.New("the backend is there, and does not answer a request")
 	errStuck   = errors.New("the backend takes nothing more")
 	lastNumber atomic.Uint64 // of a request, in this process
 )
@@ -44,6 +46,7 @@ type conn struct {
 	payload jsontext.Value // credentials it was opened with: each request repeats them
 
 	heard   atomic.Uint64 // counts what comes in: each part of a frame
+	bytes   atomic.Int64  // of what has come in
 	writing atomic.Int64  // when the writer began with what it is at, in Unix ns; 0 when it waits
 	easy    atomic.Int64  // until then what was written may still be on its way, in Unix ns
 
@@ -168,14 +171,40 @@ func (n *conn) send(ctx context.Context, o outgoing) error {
 	}
 }
 
-// next waits for an answer. Answers that came before the connection ended are still returned.
-func (n *conn) next(ctx context.Context, r *request) (wire.ServerMessage, error) {
+// next waits for an answer. Answers that came before the connection ended are still returned. When one is due and does not come, the
+// connection is given up: there are backends that go on answering pings after their end of it has died.
+func (n *conn) next(ctx context.Context, r *request, due bool) (wire.ServerMessage, error) {
 	select {
 	case m := <-r.answers:
 		return m, nil
 	default:
 	}
+	var patience <-chan time.Time // nil waits for ever
+	if due {
+		ticker := time.NewTicker(n.c.opts.AnswerTimeout)
+		defer ticker.Stop()
+		patience = ticker.C
+	}
+	for {
+		before := n.bytes.Load()
+		m, err := n.await(ctx, r, patience)
+		if err != errMute { //nolint:errorlint // it is never wrapped
+			return m, err
+		}
+		now, writing := time.Now().UnixNano(), n.writing.Load()
+		sending := writing != 0 && now-writing >= int64(time.Second) || now < n.easy.Load() // it, or what is before it, is on its way
+		if n.bytes.Load()-before < muteBytes && !sending {
+			n.end(n.c.offline(fmt.Errorf("%w for %v", errMute, n.c.opts.AnswerTimeout)))
+			return nil, context.Cause(n.ctx)
+		}
+	}
+}
+
+// await waits for an answer, for as long as patience lasts.
+func (n *conn) await(ctx context.Context, r *request, patience <-chan time.Time) (wire.ServerMessage, error) {
 	select {
+	case <-patience:
+		return nil, errMute
 	case m := <-r.answers:
 		return m, nil
 	case <-r.lapsed:
@@ -387,7 +416,10 @@ func (n *conn) frame(ctx context.Context) ([]byte, error) {
 	_, r, err := n.ws.Reader(ctx)
 	if err == nil {
 		n.hear()
-		buf, err = readAll(r, n.hear)
+		buf, err = readAll(r, func(k int) {
+			n.hear()
+			n.bytes.Add(int64(k))
+		})
 	}
 	switch {
 	case err == nil:
@@ -402,7 +434,7 @@ func (n *conn) frame(ctx context.Context) ([]byte, error) {
 	return nil, n.c.offline(fmt.Errorf("receive: %w", err))
 }
 
-func readAll(r io.Reader, progress func()) ([]byte, error) {
+func readAll(r io.Reader, progress func(n int)) ([]byte, error) {
 	buf := make([]byte, 0, 1024)
 	for {
 		if len(buf) == cap(buf) {
@@ -411,7 +443,7 @@ func readAll(r io.Reader, progress func()) ([]byte, error) {
 		k, err := r.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+k]
 		if k > 0 {
-			progress()
+			progress(k)
 		}
 		if errors.Is(err, io.EOF) {
 			return buf, nil

@@ -51,7 +51,7 @@ func (c *client) typed(err error) error {
 	}
 	_ = json.Unmarshal(e.Cause, &cause) // a cause that is no object has no name
 	switch cause.Name {
-	case "EventTooLargeError", "InvalidBatchError": // of the server of this project: nothing was stored
+	case "EventTooLargeError", "InvalidBatchError", "RefusedError": // of the server of this project: nothing was stored
 		return &provider.RejectedError{StoreID: c.cfg.StoreID, Why: describe([]byte(e.Cause))}
 	}
 	why := describe([]byte(e.Cause))

@@ -59,6 +59,10 @@ type Options struct {
 	// interval after a ping is given up. Default: 10 s.
 	PingInterval time.Duration
 
+	// AnswerTimeout is how long a push may go without its answer, and a pull without the next of the pages that the backend has, while
+	// nothing else of any size comes in. Then the connection is given up, even when pings are answered. Default: 30 s.
+	AnswerTimeout time.Duration
+
 	// ConnectTimeout is how long one attempt to connect may take, credentials included. Default: 10 s.
 	ConnectTimeout time.Duration
 
@@ -86,6 +90,7 @@ func (o *Options) withDefaults() Options {
 	}
 	c.Header = c.Header.Clone()
 	setDefault(&c.PingInterval, 10*time.Second)
+	setDefault(&c.AnswerTimeout, 30*time.Second)
 	setDefault(&c.ConnectTimeout, 10*time.Second)
 	setDefault(&c.BackoffMin, time.Second)
 	setDefault(&c.BackoffMax, max(30*time.Second, c.BackoffMin))
@@ -113,6 +118,7 @@ func (o *Options) check() error {
 		value time.Duration
 	}{
 		{"PingInterval", o.PingInterval},
+		{"AnswerTimeout", o.AnswerTimeout},
 		{"ConnectTimeout", o.ConnectTimeout},
 		{"BackoffMin", o.BackoffMin},
 		{"RefusedInterval", o.RefusedInterval},

@@ -22,6 +22,9 @@ func (c *client) Pull(ctx context.Context, from provider.Cursor, live bool) iter
 			yield(provider.Page{}, err)
 			return
 		}
+		if live {
+			c.pulledOn.Store(n)
+		}
 		p := &pull{n: n, at: from, live: live}
 		defer p.stop()
 		for {
@@ -67,7 +70,7 @@ func (p *pull) next(ctx context.Context) ([]provider.Page, error) {
 		}
 		p.r = r
 	}
-	m, err := p.n.next(ctx, p.r)
+	m, err := p.n.next(ctx, p.r, !p.caught)
 	if err == errLapsed { //nolint:errorlint // it is never wrapped
 		p.r = nil
 		return nil, nil
@@ -85,7 +88,11 @@ func (p *pull) next(ctx context.Context) ([]provider.Page, error) {
 		p.r = nil
 		p.done = true
 		if len(m.Failure) > 0 {
-			return nil, p.n.c.failure(m.Failure)
+			err := p.n.c.failure(m.Failure)
+			if e, ok := errors.AsType[*provider.RejectedError](err); ok { // a rule of the backend is against the pull
+				err = &provider.RefusedError{StoreID: e.StoreID, Why: e.Why}
+			}
+			return nil, err
 		}
 		if p.live {
 			return nil, p.n.c.broken("it ends a live pull at e%d", p.at.After)

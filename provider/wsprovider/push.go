@@ -16,7 +16,7 @@ func (c *client) Push(ctx context.Context, backendID string, batch []event.Globa
 	if err := c.checkBatch(batch); err != nil {
 		return err
 	}
-	n, err := c.linked(ctx)
+	n, err := c.pushed(ctx)
 	if err != nil {
 		return err
 	}
@@ -27,7 +27,7 @@ func (c *client) Push(ctx context.Context, backendID string, batch []event.Globa
 		return err
 	}
 	defer n.forget(r)
-	m, err := n.next(ctx, r)
+	m, err := n.next(ctx, r, true)
 	if err != nil {
 		return err
 	}
@@ -43,6 +43,22 @@ func (c *client) Push(ctx context.Context, backendID string, batch []event.Globa
 		e.Num, e.Name = batch[0].SeqNum, batch[0].Name // the backend says it in words only
 	}
 	return err
+}
+
+var errPullEnded = errors.New("the connection of the last live pull has ended: pull again")
+
+// pushed returns the connection for a push: that of the last live pull, whose pages have shown which backend is behind it.
+func (c *client) pushed(ctx context.Context) (*conn, error) {
+	on := c.pulledOn.Load()
+	switch {
+	case on == nil:
+		return c.linked(ctx)
+	case c.ctx.Err() != nil:
+		return nil, provider.ErrClosed
+	case on.ctx.Err() != nil:
+		return nil, c.offline(errPullEnded)
+	}
+	return on, nil
 }
 
 func (c *client) checkBatch(batch []event.Global) error {

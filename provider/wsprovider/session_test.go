@@ -282,8 +282,17 @@ func TestWhatEndsTheConnection(t *testing.T) {
 					t.Errorf("status: %+v", status)
 				}
 				b.fake.set(func() { b.fake.on = nil })
-				if err := c.Push(t.Context(), "", newEvent(0, "a")); err != nil {
-					t.Errorf("push on the next connection: %v", err)
+				if err := c.Push(t.Context(), "", newEvent(0, "a")); !is[*provider.OfflineError](err) {
+					t.Errorf("push without a pull on the next connection: %v", err)
+				}
+				for _, err := range c.Pull(t.Context(), provider.Cursor{}, true) {
+					if err == nil {
+						err = c.Push(t.Context(), "", newEvent(0, "a"))
+					}
+					if err != nil {
+						t.Errorf("push on the next connection: %v", err)
+					}
+					break
 				}
 			})
 		})

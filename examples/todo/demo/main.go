@@ -1,8 +1,9 @@
-// Demo shows what the to-do example is about: it takes in a todo.txt of some hundred lines and changes the list while a live query
-// draws it, kills itself with -9 in the middle of either, and shows that every commit that had returned is there.
+// Demo shows what the to-do example is about.
 //
-// A directory belongs to one process at a time, so the list is imported, changed and drawn by one child process. The parent kills it,
-// starts it again, and checks at the end.
+//	demo         two machines and a server: edits on both without a connection, a server and a machine killed, one list in the end
+//	demo crash   one machine: a long list is taken in and changed, and killed with -9 in the middle of either
+//
+// Both end with checks of everything they claim, and with exit code 1 when one of them fails.
 package main
 
 import (
@@ -12,13 +13,8 @@ import (
 	"os"
 	"os/signal"
 	"time"
-)
 
-// What the parent tells the child by its environment. childEnv makes this program the child.
-const (
-	childEnv = "TODO_DEMO_DIR"
-	fileEnv  = "TODO_DEMO_FILE"
-	pauseEnv = "TODO_DEMO_PAUSE"
+	"github.com/livestore-go/livestore/examples/todo/screen"
 )
 
 func main() {
@@ -34,9 +30,43 @@ func run() error {
 	if os.Getenv(childEnv) != "" {
 		return work(ctx)
 	}
-	name := flag.String("file", "todo/todo.txt", "todo.txt to take in")
-	pause := flag.Duration("pause", 25*time.Millisecond, "time between two commits, for the eye")
-	keep := flag.String("keep", "", "directory to keep the list in; the default is a temporary one")
-	flag.Parse()
+	args := os.Args[1:]
+	if len(args) > 0 && args[0] == "crash" {
+		return runCrash(ctx, args[1:])
+	}
+	flags := flag.NewFlagSet("demo", flag.ExitOnError)
+	pause := flags.Duration("pause", 1500*time.Millisecond, "time to look at a picture; commands take a quarter of it")
+	keep := flags.String("keep", "", "directory to keep everything in; the default is a temporary one")
+	_ = flags.Parse(args) // it exits by itself
+	if flags.NArg() > 0 {
+		return fmt.Errorf("%q is not understood: -h says what is", flags.Arg(0))
+	}
+	dir, remove, err := directory(*keep)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	s := &story{out: screen.New(os.Stdout), dir: dir, pause: *pause}
+	return s.tell(ctx)
+}
+
+func runCrash(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("demo crash", flag.ExitOnError)
+	name := flags.String("file", "todo/todo.txt", "todo.txt to take in")
+	pause := flags.Duration("pause", 25*time.Millisecond, "time between two commits, for the eye")
+	keep := flags.String("keep", "", "directory to keep the list in; the default is a temporary one")
+	_ = flags.Parse(args)
+	if flags.NArg() > 0 {
+		return fmt.Errorf("%q is not understood: -h says what is", flags.Arg(0))
+	}
 	return show(ctx, os.Stdout, options{file: *name, keep: *keep, pause: *pause})
+}
+
+// directory returns the directory to work in, and what removes it if it is a temporary one.
+func directory(keep string) (dir string, remove func(), err error) {
+	if keep != "" {
+		return keep, func() {}, os.MkdirAll(keep, 0o700)
+	}
+	dir, err = os.MkdirTemp("", "livestore-demo-")
+	return dir, func() { os.RemoveAll(dir) }, err
 }

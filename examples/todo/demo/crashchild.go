@@ -26,7 +26,7 @@ func work(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	store, err := tasks.Open(ctx, os.Getenv(childEnv))
+	store, err := tasks.Open(ctx, os.Getenv(childEnv), nil)
 	if err != nil {
 		return err
 	}

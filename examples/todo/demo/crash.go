@@ -18,6 +18,13 @@ import (
 	"github.com/livestore-go/livestore/examples/todo/todotxt"
 )
 
+// What the parent tells the child by its environment. childEnv makes this program the child.
+const (
+	childEnv = "TODO_DEMO_DIR"
+	fileEnv  = "TODO_DEMO_FILE"
+	pauseEnv = "TODO_DEMO_PAUSE"
+)
+
 // What the child reports, one a line.
 const (
 	reportFound   = "found"   // tasks and changes that are there when the store opens
@@ -33,19 +40,18 @@ type options struct {
 // progress is how far the list is: what the child said last.
 type progress struct{ lines, changes int }
 
-// show is the parent: the story from beginning to end.
+// show is the parent of the story of one machine. A directory belongs to one process at a time, so the list is imported, changed and drawn
+// by one child process. The parent kills it, starts it again, and checks at the end.
 func show(ctx context.Context, out io.Writer, o options) error {
 	lines, err := read(o.file)
 	if err != nil {
 		return err
 	}
-	dir := o.keep
-	if dir == "" {
-		if dir, err = os.MkdirTemp("", "livestore-demo-"); err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
+	dir, remove, err := directory(o.keep)
+	if err != nil {
+		return err
 	}
+	defer remove()
 	if o.file, err = filepath.Abs(o.file); err != nil {
 		return err
 	}
@@ -134,7 +140,7 @@ func runChild(
 
 // verify opens the list and compares it with what the file and the changes must make of it.
 func verify(ctx context.Context, out io.Writer, dir string, lines []todotxt.Task) (err error) {
-	store, err := tasks.Open(ctx, dir)
+	store, err := tasks.Open(ctx, dir, nil)
 	if err != nil {
 		return err
 	}

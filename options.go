@@ -26,9 +26,9 @@ type Options struct {
 	// during Open only. Nil means nobody is told.
 	OnBoot func(stage string, done, total int)
 
-	// Seed fills a new store. Open calls it when the eventlog is empty, after InitialSync, once even if several sessions of a client open at the
-	// same moment, and when it fails, Open fails with its error. Make it one commit: after a crash between two, the eventlog
-	// is not empty any more and Seed is not called again. Nil means the store starts empty.
+	// Seed fills a new store. Open calls it when the eventlog is empty, after InitialSync, once even if several sessions of a client
+	// open at the same moment, and when it fails, Open fails with its error. Make it one commit: after a crash between two, the
+	// eventlog is not empty any more and Seed is not called again. Nil means the store starts empty.
 	Seed func(*Store) error
 
 	// MaxPending is how many events may wait for the leader to take them. A commit beyond it is a *[PendingFullError].

@@ -90,8 +90,9 @@ func (s *Store) NetworkStatus() NetworkStatus {
 // ErrNoProvider says that the store has no sync provider: its adapter was not given one.
 var ErrNoProvider = session.ErrNoProvider
 
-// PauseSync stops sync of this client with the backend, as if there were no network, for all its sessions: for tests, demos and tools. When it
-// returns nil, nothing is under way any more. The app goes on as usual. A pause ends with ResumeSync, and with the last session.
+// PauseSync stops sync of this client with the backend, as if there were no network, for all its sessions: for tests, demos and
+// tools. When it returns nil, nothing is under way any more. The app goes on as usual. A pause ends with ResumeSync, and with the last
+// session.
 func (s *Store) PauseSync(ctx context.Context) error { return s.session.Sync(ctx, true) }
 
 // ResumeSync goes on with sync, whatever has paused it: what has failed is tried again at once.

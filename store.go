@@ -161,8 +161,8 @@ func (s *Store) Shutdown(ctx context.Context) error {
 // Commit admits drafts as one commit, in their order: all or nothing. When it returns, they are in the state, and on a
 // durable adapter they survive the end of the process. When it returns an error nothing happened and the store goes
 // on: wrong arguments are an *[event.ArgsError], an event that is not in the schema is an *[UnknownEventError], a materializer
-// that fails is a *[MaterializeError], a synced event that no sync backend takes is an *[EventTooLargeError], too many pending events are a *[PendingFullError], no draft is [ErrEmptyCommit], a closed store is
-// [ErrClosed].
+// that fails is a *[MaterializeError], a synced event that no sync backend takes is an *[EventTooLargeError], too many pending events
+// are a *[PendingFullError], no draft is [ErrEmptyCommit], a closed store is [ErrClosed].
 func (s *Store) Commit(ctx context.Context, drafts ...event.Draft) (*Receipt, error) {
 	select {
 	case <-s.closed:

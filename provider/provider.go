@@ -33,7 +33,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Client is the connection of one store to its sync backend. All methods may be called from any goroutine.
+// Client is the connection of one store to its sync backend. All methods may be called from any goroutine. After Close they return
+// [ErrClosed].
 type Client interface {
 	// Connect waits until the backend has answered. It returns at once when it has on this connection. Its errors are a
 	// *[RefusedError], and that of ctx.
@@ -45,9 +46,9 @@ type Client interface {
 	// *[BackendError], *[ProtocolError], or that of ctx.
 	Pull(ctx context.Context, from Cursor, live bool) iter.Seq2[Page, error]
 
-	// Push hands events over, to be stored as a whole or not at all. backendID is the identity the client knows, empty when it knows none.
-	// Nil means that they are stored. A *[ServerAheadError], an *[IdentityError], a *[RefusedError] or a *[RejectedError] says that none is. After
-	// any other error it is not known. One push at a time.
+	// Push hands events over, to be stored as a whole or not at all. backendID is the identity the client knows, empty when it knows
+	// none. Nil means that they are stored. A *[ServerAheadError], an *[IdentityError], a *[RefusedError] or a *[RejectedError] says
+	// that none is. After any other error it is not known. One push at a time.
 	//
 	// It goes over the connection that the last live pull began on, and is an *[OfflineError] when that has ended: behind a new connection
 	// there may be another backend, or one that was set back, and only a new pull finds that out. Without a live pull before it,

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -264,7 +263,7 @@ func TestKillServer(t *testing.T) {
 	var stores []*livestore.Store
 	var committers sync.WaitGroup
 	stop := make(chan struct{})
-	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
+	logger := slog.New(slog.DiscardHandler)
 	for run := range 2 {
 		adapter := local.New(t.TempDir(), &local.Options{Sync: soon("ws://" + srv.addr)})
 		store, err := livestore.Open(t.Context(), schemaAt(0), adapter, &livestore.Options{StoreID: storeID, Logger: logger})
@@ -335,7 +334,7 @@ func TestKillSyncingClient(t *testing.T) {
 	srv := newServerProcess(t)
 	srv.start(t)
 	url := "ws://" + srv.addr
-	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
+	logger := slog.New(slog.DiscardHandler)
 	open := func(dir string) *livestore.Store {
 		adapter := local.New(dir, &local.Options{Sync: soon(url)})
 		store, err := livestore.Open(t.Context(), schemaAt(0), adapter, &livestore.Options{StoreID: storeID, Logger: logger})

@@ -107,8 +107,8 @@ type EventTooLargeError struct {
 }
 
 func (e *EventTooLargeError) Error() string {
-	return fmt.Sprintf("event %s has %d bytes and at most %d go to the sync backend: keep large values outside and put a reference into the event",
-		e.Event, e.Bytes, e.Max)
+	return fmt.Sprintf("event %s has %d bytes and at most %d go to the sync backend: "+
+		"keep large values outside and put a reference into the event", e.Event, e.Bytes, e.Max)
 }
 
 // deprecated says once that an event should not be committed any more.

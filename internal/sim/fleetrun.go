@@ -169,7 +169,7 @@ func (f *fleet) quiet() error {
 	f.tracef("a last commit")
 	p := f.peers[f.rng.IntN(len(f.peers))]
 	if f.rng.IntN(2) == 0 {
-		f.server.shelf.fails = 1 + f.rng.IntN(3)
+		f.server.shelf.fails, f.server.shelf.dies = 1+f.rng.IntN(3), f.rng.IntN(2) == 0
 		f.count("server: disk fails")
 	}
 	if _, err := p.commit(); err != nil {
@@ -242,6 +242,10 @@ func (f *fleet) rest() error {
 
 // late does what only timers do, when nothing else moves any more. Without a fault nothing should have to wait for one.
 func (f *fleet) late() (bool, error) {
+	if f.server.room == nil {
+		f.server.start()
+		return true, nil
+	}
 	if f.server.room.Stale() {
 		return true, f.server.wake()
 	}

@@ -171,8 +171,8 @@ func (c *tester) safeAll() []event.Global {
 	}
 }
 
-// testPushWithPull is about a push after the connection of the live pull has ended. What is behind the next one is not known before the next
-// pull, so nothing is pushed there.
+// testPushWithPull is about a push after the connection of the live pull has ended. What is behind the next one is not known before
+// the next pull, so nothing is pushed there.
 func testPushWithPull(s *suite) {
 	s.need(s.target.Drop != nil, "Drop")
 	c := s.client("a")

@@ -97,6 +97,9 @@ func (s *Server) serveWS(w http.ResponseWriter, r *http.Request, q wire.Query) {
 		}
 	}
 	h, err := s.acquire(ctx, q.StoreID)
+	if err != nil && r.Context().Err() != nil {
+		return // the client has left
+	}
 	if err != nil {
 		// What went wrong names files of this machine, which are no client's business.
 		s.logger.Error("a store can not be opened", "store", q.StoreID, "err", err)

@@ -1,0 +1,79 @@
+package leader
+
+import (
+	"context"
+
+	"github.com/livestore-go/livestore/event"
+	"github.com/livestore-go/livestore/internal/link"
+	"github.com/livestore-go/livestore/provider"
+)
+
+// gathering is what a pull has brought and the log does not have yet.
+type gathering struct {
+	u       *uplink
+	at      int64 // the last event that the log has been given
+	events  []event.Global
+	bytes   int
+	pending int // events that each step has to rebase
+}
+
+// What is gathered at most before it is merged.
+const (
+	gatherEvents = 5000
+	gatherBytes  = 16 << 20
+)
+
+// add brings a page into the log. While there is more to come and every step has to rebase what is pending, it gathers as many events
+// as are pending first: so the rebases cost no more than all the events together, however far the backend is ahead.
+func (g *gathering) add(ctx context.Context, page provider.Page, live, reached bool) error {
+	if n := len(page.Events); n > 0 {
+		u := g.u
+		u.say(func(s *link.Uplink) { s.Head = max(s.Head, page.Events[n-1].SeqNum+int64(max(0, page.Remaining))) })
+	}
+	if g.events == nil {
+		g.events = page.Events
+	} else {
+		g.events = append(g.events, page.Events...)
+	}
+	for _, e := range page.Events {
+		g.bytes += len(e.Args)
+	}
+	if !live && !reached && len(g.events) < min(g.pending, gatherEvents) && g.bytes < gatherBytes {
+		return nil
+	}
+	events := g.events
+	g.events, g.bytes = nil, 0
+	return g.take(ctx, page, events, reached)
+}
+
+// take brings events into the log, in steps that sessions can follow (R10): of a hundred events, or of as many as a rebase replays.
+func (g *gathering) take(ctx context.Context, page provider.Page, events []event.Global, reached bool) error {
+	u := g.u
+	for {
+		n := min(len(events), max(maxStep, g.pending))
+		last := n == len(events)
+		var err error
+		before := u.l.m.feed.at()
+		if derr := u.l.do(ctx, func() {
+			u.l.m.BackendAt(g.at + int64(len(events)) + int64(max(0, page.Remaining)))
+			err = u.l.m.BackendPulled(page.BackendID, g.at, events[:n], reached && last)
+			head := u.l.m.BackendHead()
+			g.pending = u.l.m.pendingEvents()
+			u.say(func(s *link.Uplink) { s.Head = head })
+		}); derr != nil {
+			return derr
+		}
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			g.at = events[n-1].SeqNum
+		}
+		if u.l.m.feed.at() != before || reached && last {
+			u.pulls.reset()
+		}
+		if events = events[n:]; last {
+			return nil
+		}
+	}
+}

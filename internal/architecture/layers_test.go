@@ -101,7 +101,7 @@ var outside = []struct {
 	{"github.com/ncruces/go-sqlite3-wasm", []string{"internal/sqlite/..."}},
 	{"github.com/go-json-experiment/json", []string{"..."}},
 	{"github.com/gofrs/flock", []string{"adapter/local", "server/sqlitestore"}},
-	{"github.com/coder/websocket", []string{"server", "provider/wsprovider"}},
+	{"github.com/coder/websocket", []string{"server", "provider/wsprovider", "interop/..."}},
 	{"github.com/spf13/cobra", []string{"internal/cli"}},
 	{"github.com/spf13/pflag", []string{"internal/cli"}},
 	{"charm.land/fang/v2", []string{"internal/cli"}},

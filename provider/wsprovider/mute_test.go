@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/livestore-go/livestore/provider"
+	"github.com/livestore-go/livestore/provider/wsprovider"
 )
 
 // TestMuteBackend is about a backend that answers pings and nothing else: its end of the connection has died.

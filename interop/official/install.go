@@ -2,9 +2,11 @@
 package official
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 )
@@ -40,3 +42,11 @@ func Find() (*Install, error) {
 
 // script returns the path of one of the programs in js.
 func (in *Install) script(name string) string { return filepath.Join(in.dir, "js", name) }
+
+// Node is one of the programs in js, ready to be started: for those that answer lines and end with their input.
+func (in *Install) Node(ctx context.Context, name string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, in.node, in.script(name))
+	cmd.Dir = in.dir
+	cmd.Stderr = os.Stderr
+	return cmd
+}

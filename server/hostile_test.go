@@ -317,7 +317,7 @@ func TestManyTinyFrames(t *testing.T) {
 	w := inMemory(t, nil)
 	b := w.bystander("s")
 	before := heap()
-	const frames = 60_000
+	const frames = 200_000 // of five kinds: a million
 	ping := string(wire.AppendClient(nil, wire.E3, wire.Ping{}))
 	for name, frame := range map[string]string{
 		"pings": ping, "nothing": `{}`, "acks": `{"_tag":"Ack","requestId":"7"}`, "eofs": `{"_tag":"Eof"}`, "empty": "",

@@ -42,15 +42,18 @@ type PauseReason = link.Pause
 const (
 	// PausedByApp: by [Store.PauseSync].
 	PausedByApp = link.PausedByApp
-	// PausedCredentials: the backend refuses the credentials. It is asked again once a minute, and by ResumeSync.
+	// PausedCredentials: the backend refuses the credentials. The provider asks again by itself, wsprovider once a minute, and
+	// ResumeSync does at once.
 	PausedCredentials = link.PausedCredentials
-	// PausedBackend: the backend is another one than the store has synced with, or was set back to an earlier state.
+	// PausedBackend: the backend is another one than the store has synced with, or was set back to an earlier state. That ends when the
+	// old one is back, or when the app opens another directory, where what the old one had not confirmed has to be committed again.
 	PausedBackend = link.PausedBackend
 	// PausedEvent: an event of the backend does not apply here, or is unknown and the schema says to fail: this app is older than the
 	// one that committed it. What comes after it is pulled when an app that can apply it opens the store, or after ResumeSync.
 	PausedEvent = link.PausedEvent
-	// PausedRejected: the backend will not store a pending event, because of its size or by a rule of its own. Events of others are still
-	// pulled. It is asked again once a minute, and by ResumeSync.
+	// PausedRejected: the backend will not store a pending commit, because of its size or by a rule of its own. It and what was committed
+	// after it waits, while events of others are still pulled. The backend is asked again once a minute, and by ResumeSync;
+	// [Store.SetAsideRejected] takes the commit out of the way.
 	PausedRejected = link.PausedRejected
 	// PausedProtocol: what the backend sends has gaps, at the same place each time. It is pulled again, at most twice a minute.
 	PausedProtocol = link.PausedProtocol
@@ -76,7 +79,7 @@ func (s *Store) WatchSyncStatus(ctx context.Context) iter.Seq[SyncStatus] {
 // NetworkStatus says how the connection to the sync backend is.
 type NetworkStatus struct {
 	Connected bool
-	Since     time.Time // when that changed last; zero when it never has, and without a sync provider
+	Since     time.Time // when that changed last; zero when there has not been a connection yet, and without a sync provider
 	Paused    bool      // by [Store.PauseSync]
 	Why       string    // the last error in words, empty when all is well
 }
@@ -90,13 +93,33 @@ func (s *Store) NetworkStatus() NetworkStatus {
 // ErrNoProvider says that the store has no sync provider: its adapter was not given one.
 var ErrNoProvider = session.ErrNoProvider
 
-// PauseSync stops sync of this client with the backend, as if there were no network, for all its sessions: for tests, demos and
-// tools. When it returns nil, nothing is under way any more. The app goes on as usual. A pause ends with ResumeSync, and with the last
-// session.
-func (s *Store) PauseSync(ctx context.Context) error { return s.session.Sync(ctx, true) }
+// PauseSync stops sync of this client with the backend, for all its sessions: for tests, demos and tools. Nothing is pushed or pulled
+// any more; the connection stays. When it returns nil, nothing is under way any more. The app goes on as usual. A pause ends with
+// ResumeSync, and with the last session.
+func (s *Store) PauseSync(ctx context.Context) error {
+	_, err := s.sync(ctx, link.PauseSync)
+	return err
+}
 
 // ResumeSync goes on with sync, whatever has paused it: what has failed is tried again at once.
-func (s *Store) ResumeSync(ctx context.Context) error { return s.session.Sync(ctx, false) }
+func (s *Store) ResumeSync(ctx context.Context) error {
+	_, err := s.sync(ctx, link.ResumeSync)
+	return err
+}
+
+// SetAsideRejected sets aside the commit that the backend rejects, when [SyncStatus] says [PausedRejected], and goes on with what was
+// committed after it. What the commit has changed is undone, here and in all sessions; [Store.SetAside] lists it, with the reason, and
+// [SetAside.Retry] commits it again. It returns false when nothing is rejected.
+func (s *Store) SetAsideRejected(ctx context.Context) (bool, error) {
+	return s.sync(ctx, link.SetAsideRejected)
+}
+
+func (s *Store) sync(ctx context.Context, act link.SyncAct) (bool, error) {
+	if s.isClosed() {
+		return false, s.errClosed()
+	}
+	return s.session.Sync(ctx, act)
+}
 
 // awaitSync waits for the first pull, see Options.InitialSync.
 func (s *Store) awaitSync(ctx context.Context, limit time.Duration) error {

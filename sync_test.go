@@ -442,6 +442,79 @@ func TestEventThatTheBackendRejects(t *testing.T) {
 	})
 }
 
+// A commit that the backend will never take is set aside when the app says so: also when it was pushed together with others, and what was
+// committed after it goes on.
+func TestSettingAsideWhatIsRejected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := providertest.NewBackend()
+		b.Reject(func(_ string, e event.Global) error {
+			if strings.Contains(string(e.Args), "bad") {
+				return errors.New("a rule is against it")
+			}
+			return nil
+		})
+		x, y := join(t, b, "x", nil), join(t, b, "y", nil)
+		synced(t, x, y)
+		if found, err := x.SetAsideRejected(t.Context()); found || err != nil {
+			t.Errorf("nothing is rejected, and it returns %t, %v", found, err)
+		}
+		b.SetDown(true)
+		first := commit(t, x.Store, create("1", "good"))
+		bad := commit(t, x.Store, create("2", "not bad by itself"), create("3", "good"))
+		after := commit(t, x.Store, create("4", "good"), complete("1"))
+		b.SetDown(false)
+		confirm(t, first)
+		until(t, x, "paused", paused(livestore.PausedRejected))
+		if b.Head("test") != 1 {
+			t.Errorf("the backend is at e%d", b.Head("test"))
+		}
+		confirm(t, commit(t, y.Store, create("5", "of y"))) // a rebase does not change what is wrong
+		until(t, x, "paused", func(st livestore.SyncStatus) bool {
+			return st.Paused == livestore.PausedRejected && st.UpstreamHead.Global == 2
+		})
+		if found, err := x.SetAsideRejected(t.Context()); !found || err != nil {
+			t.Errorf("set aside: %t, %v", found, err)
+		}
+		confirm(t, after)
+		synced(t, x, y)
+		same(t, b, x, y)
+		if e, ok := errors.AsType[*livestore.SetAsideError](bad.Wait(t.Context(), livestore.Confirmed)); !ok || !strings.Contains(e.Why, "a rule") {
+			t.Errorf("the commit that was rejected is %s", bad.Stage())
+		}
+		list := x.SetAside()
+		if len(list) != 1 || len(list[0].Events) != 2 || len(get(t, x.Store, all)) != 3 {
+			t.Fatalf("set aside: %v", list)
+		}
+		b.Reject(nil)
+		again, err := list[0].Retry(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		confirm(t, again)
+		synced(t, x, y)
+		same(t, b, x, y)
+	})
+}
+
+func TestStatusOfAClosedStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := providertest.NewBackend()
+		x := join(t, b, "x", nil)
+		synced(t, x)
+		if err := x.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if x.SyncStatus().Synced() || x.NetworkStatus().Connected {
+			t.Errorf("%+v", x.SyncStatus())
+		}
+		for _, err := range []error{x.PauseSync(t.Context()), x.ResumeSync(t.Context())} {
+			if !errors.Is(err, livestore.ErrClosed) || !strings.Contains(err.Error(), "test") {
+				t.Errorf("%v", err)
+			}
+		}
+	})
+}
+
 func TestBackendThatLeavesEventsOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := providertest.NewBackend()

@@ -15,14 +15,17 @@ import (
 
 // backend is what the leader knows of the sync backend, beyond the upstream head.
 type backend struct {
-	id       string // identity of the backend; empty before the first pull
-	head     int64  // the last event that it is known to have
-	pushing  bool   // a push is under way
-	pushed   int64  // last event the backend answered as stored; its echo in the pull stream confirms it
-	parked   int64  // nothing is pushed until the upstream head is here: what ServerAhead said
-	doubt    bool   // it is not known whether the last push was stored: pull first
-	halted   error  // why events of the backend are not applied
-	rejected error  // why the backend does not take the next event
+	id         string // identity of the backend; empty before the first pull
+	head       int64  // the last event that it is known to have
+	pushing    bool   // a push is under way
+	pushed     int64  // last event the backend answered as stored; its echo in the pull stream confirms it
+	parked     int64  // nothing is pushed until the upstream head is here: what ServerAhead said
+	doubt      bool   // it is not known whether the last push was stored: pull first
+	halted     error  // why events of the backend are not applied
+	rejectedAt int64  // its first event
+	rejected   error  // why the backend does not take the next commit
+	narrowTo   int64  // … up to here
+	narrow     bool   // it has rejected several at once: they are pushed one by one, to find the one that it rejects
 }
 
 // BackendChangedError says that the backend is another one than the store has synced with, or was set back. Sync stops and
@@ -256,21 +259,27 @@ func (s *step) applyNew(events []event.Client) error {
 }
 
 // rebase brings the pending events onto what the backend has in their place. It is one transaction and one publish.
-func (s *step) rebase(r syncstate.Rebase) error {
+func (s *step) rebase(r syncstate.Rebase) error { return s.replay(r, &link.Publish{}) }
+
+// rebaseWithout takes a commit out of what is pending, and sets it aside.
+func (s *step) rebaseWithout(r syncstate.Rebase, id event.CommitID, commit []event.Client, why string, p *link.Publish) error {
+	if err := s.undoTo(r.RollbackTo); err != nil {
+		return err
+	}
+	if err := s.setAside(id, commit, why, p); err != nil {
+		return err
+	}
+	return s.replay(r, p)
+}
+
+// replay is a rebase, with what p says already.
+func (s *step) replay(r syncstate.Rebase, p *link.Publish) error {
 	m := s.m
-	err := m.state.RollbackTo(r.RollbackTo)
-	if errors.Is(err, materialize.ErrUndoMissing) {
-		err = s.rebuild(r.RollbackTo)
-	}
-	if err != nil {
+	if err := s.undoTo(r.RollbackTo); err != nil {
 		return err
 	}
-	if err := m.log.DeleteAfter(r.RollbackTo); err != nil {
-		return err
-	}
-	s.base = m.state.Head()
 	to := r.RollbackTo
-	p := link.Publish{RollbackTo: &to, Events: r.New}
+	p.RollbackTo, p.Events = &to, r.New
 	if err := s.applyNew(r.New); err != nil {
 		return err
 	}
@@ -282,7 +291,7 @@ func (s *step) rebase(r syncstate.Rebase) error {
 		}
 		if why != "" {
 			r.Renumber.SetAside()
-			if err := s.setAside(commit[0].ID.Commit, commit, why, &p); err != nil {
+			if err := s.setAside(commit[0].ID.Commit, commit, why, p); err != nil {
 				return err
 			}
 			continue
@@ -294,9 +303,25 @@ func (s *step) rebase(r syncstate.Rebase) error {
 		p.Events = append(p.Events, events...)
 	}
 	s.heads = r.Heads()
-	m.backend.pushed = 0
-	s.publish(p)
+	m.backend.pushed, m.backend.rejected = 0, nil // what was rejected has other numbers now
+	s.publish(*p)
 	return nil
+}
+
+// undoTo undoes state and log to a position. Where they are there, it does nothing.
+func (s *step) undoTo(to event.SeqNum) error {
+	m := s.m
+	err := m.state.RollbackTo(to)
+	if errors.Is(err, materialize.ErrUndoMissing) {
+		err = s.rebuild(to)
+	}
+	if err == nil {
+		err = m.log.DeleteAfter(to)
+	}
+	if err == nil {
+		s.base = m.state.Head()
+	}
+	return err
 }
 
 // rebuild replaces state by one that stands at a position, because its undo entries do not reach back there.

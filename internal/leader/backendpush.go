@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/livestore-go/livestore/event"
+	"github.com/livestore-go/livestore/internal/link"
+	"github.com/livestore-go/livestore/internal/syncstate"
 	"github.com/livestore-go/livestore/provider"
 )
 
@@ -35,12 +38,13 @@ func (m *Machine) NextBackendPush() (backendID string, batch []event.Global, err
 		if e.ID.Commit != last {
 			whole = len(batch)
 			// A commit is pushed whole where that is allowed: the backend takes a batch whole, so nothing gets between its events.
-			if whole >= cmp.Or(m.cfg.MaxPush, defaultPush) {
+			if whole >= cmp.Or(m.cfg.MaxPush, defaultPush) || b.narrow && whole > 0 {
 				break
 			}
 		}
 		n := WireSize(&e)
 		if limit.Bytes > 0 && n > limit.Bytes && len(batch) == 0 {
+			b.rejectedAt = e.Num.Global
 			b.rejected = &provider.RejectedError{
 				StoreID: m.cfg.StoreID, Num: e.Num.Global, Name: e.Name,
 				Why: fmt.Sprintf("it has %d bytes, and at most %d go to a sync backend", n, limit.Bytes),
@@ -82,16 +86,73 @@ func (m *Machine) BackendPushed(batch []event.Global, err error) {
 	switch {
 	case err == nil:
 		b.pushed = max(b.pushed, batch[len(batch)-1].SeqNum)
+		b.narrow = b.narrow && b.pushed < b.narrowTo
 		m.BackendAt(b.pushed)
 	case isAhead && ahead.Head > m.heads.Upstream.Global:
 		b.parked = ahead.Head
 		m.BackendAt(ahead.Head)
 	case isOther:
 		_ = m.halt(&BackendChangedError{StoreID: m.cfg.StoreID, Err: identity})
+	case isRejected && !b.narrow && m.severalCommits(batch):
+		b.narrow, b.narrowTo = true, batch[len(batch)-1].SeqNum
 	case isRejected:
-		b.rejected = err
+		b.rejected, b.rejectedAt = err, batch[0].SeqNum
 	case isRefused: // nothing was stored
 	default: // also when the backend is ahead, and yet not beyond what has been pulled from it
 		b.doubt = true
 	}
+}
+
+// severalCommits says whether a batch holds events of more than one commit, or of one that can not be found any more.
+func (m *Machine) severalCommits(batch []event.Global) bool {
+	first, last := batch[0].SeqNum, batch[len(batch)-1].SeqNum
+	var commit event.CommitID
+	for e, err := range m.log.Read(event.SeqNum{Global: first - 1, Client: maxClient}, 0) {
+		switch {
+		case err != nil || e.Num.Global > last:
+			return err != nil
+		case e.Num.Global == first && !e.Num.IsClientOnly():
+			commit = e.ID.Commit
+		case e.ID.Commit != commit && !e.Num.IsClientOnly():
+			return true
+		}
+	}
+	return false
+}
+
+// SetAsideRejected sets aside the commit that the backend rejects, so that what comes after it can be pushed. It returns false when none
+// is rejected. A commit of which the backend has stored the first events already is set aside from the next one on.
+func (m *Machine) SetAsideRejected() (bool, error) {
+	if m.backend.rejected == nil {
+		return false, nil
+	}
+	why, found := m.backend.rejected.Error(), false
+	err := m.transact(func(s *step) error {
+		pending, err := m.pending(0)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(pending, func(e event.Client) bool { return !e.Num.IsClientOnly() && e.Num.Global >= m.backend.rejectedAt })
+		if i < 0 {
+			return errNothing
+		}
+		found = true
+		id := pending[i].ID.Commit
+		res, err := syncstate.Merge(s.heads, pending, syncstate.Upstream{SetAside: []event.CommitID{id}}, syncstate.SameGlobal)
+		if err != nil {
+			return err
+		}
+		r, ok := res.(syncstate.Rebase)
+		if !ok {
+			return fmt.Errorf("leader of store %s: set aside commit %s: it is not pending", m.cfg.StoreID, id)
+		}
+		var p link.Publish
+		commit := slices.DeleteFunc(slices.Clone(pending), func(e event.Client) bool { return e.ID.Commit != id })
+		return s.rebaseWithout(r, id, commit, why, &p)
+	})
+	if err != nil || !found {
+		return false, err
+	}
+	m.backend.rejected, m.backend.narrow = nil, false
+	return true, nil
 }

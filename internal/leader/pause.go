@@ -2,6 +2,8 @@ package leader
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/livestore-go/livestore/internal/link"
 )
@@ -39,10 +41,7 @@ func (u *uplink) resume(ctx context.Context) error {
 			s.Why = status.Err.Error()
 		}
 	})
-	select {
-	case u.nudge <- struct{}{}:
-	default:
-	}
+	u.hurry()
 	u.wake()
 	u.client.Reconnect()
 	return nil
@@ -53,8 +52,22 @@ func (l *Leader) Sync(ctx context.Context, r link.SyncRequest) (link.SyncReply, 
 	if l.up == nil {
 		return link.SyncReply{}, nil
 	}
-	if r.Pause {
-		return link.SyncReply{Synced: true}, l.up.pause(ctx)
+	reply := link.SyncReply{Synced: true}
+	var err error
+	switch r.Do {
+	case link.PauseSync:
+		err = l.up.pause(ctx)
+	case link.ResumeSync:
+		err = l.up.resume(ctx)
+	case link.SetAsideRejected:
+		if derr := l.do(ctx, func() { reply.SetAside, err = l.m.SetAsideRejected() }); derr != nil {
+			return reply, derr
+		}
+		if reply.SetAside {
+			err = errors.Join(err, l.up.resume(ctx))
+		}
+	default:
+		err = fmt.Errorf("leader of store %s: there is no sync request %q", l.m.cfg.StoreID, r.Do)
 	}
-	return link.SyncReply{Synced: true}, l.up.resume(ctx)
+	return reply, err
 }

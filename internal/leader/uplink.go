@@ -32,6 +32,7 @@ type uplink struct {
 	nudge  chan struct{} // one slot: a wait is over
 
 	pulls, pushes backoff
+	broken        bool // a round has ended, and none has caught up since; the pulling goroutine's, like pulls
 
 	mu       sync.Mutex // guards what follows; held for a moment only
 	state    link.Uplink
@@ -70,8 +71,11 @@ func (u *uplink) watch(ctx context.Context) {
 	for {
 		status, changed := u.client.Status()
 		u.say(func(s *link.Uplink) {
-			if s.Connected != status.Connected || s.Since.IsZero() {
+			if s.Connected != status.Connected {
 				s.Connected, s.Since = status.Connected, u.l.m.now()
+				if s.Connected && s.Paused == "" {
+					s.Why = "" // why there was no connection
+				}
 			}
 			if !status.Connected {
 				s.CaughtUp = false
@@ -83,6 +87,7 @@ func (u *uplink) watch(ctx context.Context) {
 				s.Paused = link.PausedCredentials
 			} else if status.Connected && s.Paused == link.PausedCredentials {
 				s.Paused, s.Why = "", ""
+				u.hurry()
 			}
 		})
 		select {
@@ -138,8 +143,20 @@ func (u *uplink) rest(ctx context.Context, d time.Duration) {
 	}
 }
 
+// hurry ends a wait between two rounds.
+func (u *uplink) hurry() {
+	select {
+	case u.nudge <- struct{}{}:
+	default:
+	}
+}
+
 // caughtUp says that all has been pulled that the backend had when the round began.
 func (u *uplink) caughtUp() {
+	if u.broken {
+		u.broken = false
+		u.logger.Info("sync with the backend goes on")
+	}
 	u.say(func(s *link.Uplink) {
 		s.CaughtUp, s.Pulled = true, true
 		if u.pushes.d == 0 {
@@ -154,6 +171,9 @@ func (u *uplink) caughtUp() {
 // report says why sync does not go on, and logs it when that is news.
 func (u *uplink) report(pause link.Pause, err error) {
 	u.say(func(s *link.Uplink) {
+		if u.paused { // which the app knows
+			return
+		}
 		s.Paused, s.Why = pause, err.Error()
 		if text := string(pause) + err.Error(); text != u.reported {
 			u.reported = text
@@ -165,6 +185,7 @@ func (u *uplink) report(pause link.Pause, err error) {
 // wait waits until the next round may begin, after one that ended with err.
 func (u *uplink) wait(ctx context.Context, err error) {
 	u.say(func(s *link.Uplink) { s.CaughtUp = false })
+	u.broken = true
 	var d time.Duration
 	pause := u.reason(err)
 	switch pause {
@@ -190,12 +211,9 @@ func (u *uplink) wait(ctx context.Context, err error) {
 			return
 		}
 		d = u.pulls.next()
-		u.logger.Info("sync with the backend is interrupted", "err", err, "again in", d)
+		u.logger.Info("sync with the backend is interrupted", "err", err)
 	}
 	u.rest(ctx, d)
-	if pause == link.PausedCredentials {
-		u.client.Reconnect()
-	}
 }
 
 // reason says for which reason sync pauses after a round that ended with err; for none when it is tried again at once.

@@ -30,7 +30,8 @@ type Leader interface {
 	Events(ctx context.Context, r EventsRequest) (EventsReply, error)
 	// Drop deletes a set-aside commit for good.
 	Drop(ctx context.Context, r DropRequest) (DropReply, error)
-	// Sync pauses sync with the backend, or goes on with it. When it returns after a pause, nothing is under way any more.
+	// Sync pauses sync with the backend, goes on with it, or sets aside what the backend rejects. When it returns after a pause, nothing
+	// is under way any more.
 	Sync(ctx context.Context, r SyncRequest) (SyncReply, error)
 }
 
@@ -130,14 +131,25 @@ const (
 	PausedProtocol    Pause = "the backend leaves events out"
 )
 
-// SyncRequest pauses sync with the backend, or goes on with it: also after a pause that the leader has made by itself.
+// SyncRequest says what to do about sync with the backend.
 type SyncRequest struct {
-	Pause bool `json:"pause"`
+	Do SyncAct `json:"do"`
 }
+
+// SyncAct is what a SyncRequest is for.
+type SyncAct string
+
+// What can be done about sync.
+const (
+	PauseSync        SyncAct = "pause"
+	ResumeSync       SyncAct = "resume"             // also after a pause that the leader has made by itself
+	SetAsideRejected SyncAct = "set aside rejected" // the commit that the backend rejects
+)
 
 // SyncReply answers a SyncRequest.
 type SyncReply struct {
-	Synced bool `json:"synced"` // there is a sync provider
+	Synced   bool `json:"synced"`             // there is a sync provider
+	SetAside bool `json:"setAside,omitempty"` // a commit was rejected, and is set aside now
 }
 
 // Publish is one step of the leader's log. It is durable when it is published.

@@ -319,9 +319,10 @@ func (m *Machine) Reads(sql string) ([]string, error) {
 func (m *Machine) Close() error {
 	m.closed = true
 	for _, c := range m.open() {
-		c.end(ErrClosed)
+		c.end(fmt.Errorf("store %s: %w", m.cfg.StoreID, ErrClosed))
 	}
 	m.confirming, m.commits, m.pending = nil, nil, nil
+	m.uplink = link.Uplink{} // nobody tells it any more
 	err := m.cfg.Journal.Close()
 	if m.engine != nil {
 		err = errors.Join(err, m.engine.Conn().Close())

@@ -79,20 +79,22 @@ func (s *Session) Drop(ctx context.Context, id event.CommitID) error {
 	return nil
 }
 
-// Sync pauses sync of the client with the backend, or goes on with it.
-func (s *Session) Sync(ctx context.Context, pause bool) error {
-	reply, err := s.cfg.Leader.Sync(ctx, link.SyncRequest{Pause: pause})
+// Sync asks the leader to do something about sync with the backend. It returns whether that has set a commit aside.
+func (s *Session) Sync(ctx context.Context, act link.SyncAct) (bool, error) {
+	s.mu.Lock()
+	closing := s.closing
+	s.mu.Unlock()
+	if closing {
+		return false, ErrClosed
+	}
+	reply, err := s.cfg.Leader.Sync(ctx, link.SyncRequest{Do: act})
 	if err == nil && !reply.Synced {
 		err = ErrNoProvider
 	}
 	if err != nil {
-		act := "resume"
-		if pause {
-			act = "pause"
-		}
-		return fmt.Errorf("%s sync of store %s: %w", act, s.cfg.StoreID, err)
+		return false, fmt.Errorf("%s sync of store %s: %w", act, s.cfg.StoreID, err)
 	}
-	return nil
+	return reply.SetAside, nil
 }
 
 // ErrNoProvider says that the store has no sync provider.

@@ -67,8 +67,13 @@ func (c *client) wake() {
 	c.changed = make(chan struct{})
 }
 
-// linked waits for a connection.
+// linked waits for a connection. A client that was refused asks again.
 func (c *client) linked(ctx context.Context) (chan struct{}, error) {
+	c.b.mu.Lock()
+	if _, refused := c.err.(*provider.RefusedError); refused { //nolint:errorlint // it is what connect made
+		c.connect()
+	}
+	c.b.mu.Unlock()
 	for {
 		c.b.mu.Lock()
 		link, err, changed := c.link, c.err, c.changed

@@ -276,7 +276,7 @@ func (n *conn) ping(ctx context.Context) error {
 func (n *conn) beat() {
 	ticker := time.NewTicker(n.c.opts.PingInterval)
 	defer ticker.Stop()
-	last := n.heard.Load()
+	last := uint64(0) // what has come before this goroutine began is an answer to the first ping
 	for {
 		select {
 		case <-ticker.C:

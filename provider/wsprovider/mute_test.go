@@ -28,11 +28,12 @@ func TestMuteBackend(t *testing.T) {
 				connect(t, c)
 			}
 			began := time.Now()
-			if err := ask(); !is[*provider.OfflineError](err) {
+			err := ask()
+			if !is[*provider.OfflineError](err) {
 				t.Errorf("%s: %v", what, err)
 			}
 			if d := time.Since(began); d < 30*time.Second || d > 31*time.Second {
-				t.Errorf("%s: given up after %v, want 30 s", what, d)
+				t.Errorf("%s: given up after %v, want 30 s: %v", what, d, err)
 			}
 		}
 		b.fake.set(func() { b.fake.on = nil })

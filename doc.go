@@ -12,6 +12,10 @@
 //     schema. What they depend on is found out by running them. A result is computed when somebody asks for it and
 //     something it read has changed, and never otherwise.
 //
+// With a sync provider, given to the adapter, the leader of the client keeps up with a sync backend in the background: nothing waits for
+// the network but [Receipt.Wait] for [Confirmed], and [Open] with InitialSync. [Store.SyncStatus] says how far each side is and why sync
+// pauses, [Store.SetAside] lists commits that no longer applied when others were first.
+//
 // Reads see the state between two commits, never inside one. Results are shared: do not change them.
 //
 // # Locking

@@ -32,7 +32,7 @@ func (e *RefusedError) Error() string {
 	if why == "" {
 		why = fmt.Sprintf("status %d", e.Status)
 	}
-	return fmt.Sprintf("store %s: the sync backend refuses the credentials (%s): give SyncPayload what it wants, or new ones", e.StoreID, why)
+	return fmt.Sprintf("store %s: the sync backend refuses the credentials (%s): open the store with others", e.StoreID, why)
 }
 
 // ServerAheadError says that the backend has events that the client has not pulled. Nothing was stored.

@@ -89,7 +89,14 @@ refused.`,
 						return err
 					}
 				}
-				s := settled(c.Context(), store, limit, func(s livestore.SyncStatus) bool { return s.Paused != "" })
+				said := false
+				s := settled(c.Context(), store, limit, func(s livestore.SyncStatus) bool {
+					if !s.Connected && s.Why != "" && !said {
+						said = true
+						fmt.Fprintf(a.err, "todo: waiting for %s, up to %s\n", a.open.Sync, limit)
+					}
+					return s.Paused != ""
+				})
 				switch err := c.Context().Err(); {
 				case err != nil:
 					return err

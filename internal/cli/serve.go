@@ -37,8 +37,8 @@ func newServe(env func(string) (string, bool)) *cobra.Command {
 			"Without --auth-token everybody who reaches the address may read and write every store.\n" +
 			"Each flag can be given by a variable of the environment, too; the command line counts more.",
 		Example: "livestore serve\n" +
-			"livestore serve --listen 0.0.0.0:8787 --storage sqlite:/var/lib/livestore\n" +
-			"LIVESTORE_AUTH_TOKEN=secret livestore serve --allow-origin app.example.com",
+			"livestore serve --listen :8787 --storage sqlite:/srv/sync\n" +
+			"LIVESTORE_AUTH_TOKEN=s3cret livestore serve",
 		Args: cobra.NoArgs,
 		RunE: run(func(cmd *cobra.Command) error {
 			if err := fromEnv(cmd, env); err != nil {
@@ -48,13 +48,13 @@ func newServe(env func(string) (string, bool)) *cobra.Command {
 		}),
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.listen, "listen", "127.0.0.1:8787", "address and port to listen on; port 0 picks a free one")
-	f.StringVar(&o.storage, "storage", "sqlite:./data", "where the events are kept: sqlite:DIR, or memory: to forget them at the end")
-	f.StringArrayVar(&o.tokens, "auth-token", nil, `token a client must show, as authToken of its sync payload; may be repeated`)
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8787", "address and port; port 0 picks a free one")
+	f.StringVar(&o.storage, "storage", "sqlite:./data", "where events are kept: sqlite:DIR, or memory: for none")
+	f.StringArrayVar(&o.tokens, "auth-token", nil, `token clients must show, as authToken; repeatable`)
 	f.StringArrayVar(&o.origins, "allow-origin", nil,
-		`host of web pages that may connect, such as app.example.com or *.example.com, * for any; may be repeated`)
+		`host of web pages that may connect, * for any; repeatable`)
 	f.StringVar(&o.logLevel, "log-level", "info", "what to log: debug, info, warn or error")
-	f.DurationVar(&o.grace, "shutdown-timeout", 10*time.Second, "how long a stop waits for pushes under way")
+	f.DurationVar(&o.grace, "shutdown-timeout", 10*time.Second, "how long a stop waits")
 	describe(cmd)
 	return cmd
 }

@@ -59,7 +59,7 @@ const (
 	causeTooLarge     = "EventTooLargeError" // an event fits into no chunk
 	causeTooMany      = "TooManyPullsError"  // the connection has as many pulls as it may
 	causeStore        = "StoreIdMismatchError"
-	causeRefused      = "RefusedError" // a hook of the server does not let it in; nothing was stored
+	causeRefused      = "RequestRefusedError" // a hook of the server does not let it in; nothing was stored
 )
 
 // failure is the exit of a request that failed with an error of the protocol.

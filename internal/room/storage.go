@@ -7,41 +7,12 @@ import (
 	"github.com/livestore-go/livestore/event"
 )
 
-// Storage keeps the eventlogs of the stores of a sync backend. Its methods may be called from any goroutine.
-type Storage interface {
-	// Open opens the log of a store. The first time, it makes one, with a backend id of its own. A log is open once at a time in
-	// one server; another server may have it open as well if the storage is made for that.
-	Open(ctx context.Context, storeID string) (Log, error)
-
-	// Close releases what the storage holds. Logs that are still open fail from then on.
-	Close() error
-}
-
-// Log is the eventlog of one store at the sync backend. Its events are numbered 1, 2, 3 … without a gap, each with the one before as
-// its parent; event 1 has parent 0. It is used from one goroutine at a time.
+// Log is the eventlog of one store, as far as a room needs it. Package server says what each method has to do.
 type Log interface {
-	// BackendID returns the identity of the log, 21 characters: made with it, kept with it, never changed. A client that has seen
-	// another one for this store refuses to sync, and so protects what it has.
 	BackendID() string
-
-	// Head returns the number of the last event, 0 when there is none. Everything up to it can be read.
 	Head(ctx context.Context) (int64, error)
-
-	// Append adds a batch behind the event with number parent, as a whole or not at all. When it returns nil, the batch is durable:
-	// it survives whatever the storage promises to survive, and is the new head. It fails with a [*HeadError] if and only if the head
-	// is another one than parent, and then nothing was added. After any other error the batch may have been added or not, but not a
-	// part of it. The caller has checked that the batch is not empty and that it chains from parent+1 on. The log does not keep
-	// the slice; it may keep the arguments of the events, which nobody changes.
 	Append(ctx context.Context, parent int64, batch []Event) error
-
-	// Read returns the events after a number, ascending and without a gap: at most limit of them, and no more than fit into maxBytes,
-	// where each counts [EventSize]. It returns at least one when there is one, however large, and otherwise may return fewer
-	// than would fit. Beyond the head there are none, which is no error.
-	// The caller does not change what it gets.
 	Read(ctx context.Context, after int64, limit, maxBytes int) ([]Event, error)
-
-	// Close releases the log.
-	Close() error
 }
 
 // Event is one event in the log of a sync backend.

@@ -24,13 +24,15 @@ type Target struct {
 	Payload []byte
 	// StoreID returns the id of a store without events, another one with each call. Nil makes ids of the name of the scenario.
 	StoreID func() string
-	// Drop cuts all connections, in a way that lets clients connect again.
+	// Drop cuts all connections, in a way that lets clients connect again. (CloseClientConnections of httptest.Server leaves WebSockets
+	// alone: close the connections themselves.)
 	Drop func()
 	// Refuse lets the backend refuse all credentials, or accept them again. Connections that are open may stay.
 	Refuse func(on bool)
 	// Reset throws the log of a store away: the backend then has another identity for it.
 	Reset func(storeID string)
-	// Skip names scenarios that do not hold for the target, each with the reason: "paging", or "push/large event".
+	// Skip names scenarios that do not hold for the target, each with the reason: "pull/paging", or "push" for
+	// all of a group. A name that there is not fails the suite.
 	Skip map[string]string
 }
 
@@ -49,6 +51,18 @@ func Run(t *testing.T, target Target) {
 		name      string
 		scenarios []scenario
 	}{{"connection", connectionScenarios}, {"pull", pullScenarios}, {"push", pushScenarios}}
+	known := map[string]bool{}
+	for _, g := range groups {
+		known[g.name] = true
+		for _, sc := range g.scenarios {
+			known[g.name+"/"+sc.name] = true
+		}
+	}
+	for name := range target.Skip {
+		if !known[name] {
+			t.Errorf("Skip names %q, and there is no such scenario or group", name)
+		}
+	}
 	stores := 0
 	for _, g := range groups {
 		for _, sc := range g.scenarios {

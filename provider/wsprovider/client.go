@@ -33,6 +33,7 @@ type client struct {
 	payload jsontext.Value // of the current attempt; only run touches it
 
 	pulledOn atomic.Pointer[conn] // connection of the last live pull
+	worked   atomic.Bool          // a pull has reached the head of the backend on this connection
 
 	mu         sync.Mutex
 	conn       *conn         // open connection, nil when there is none
@@ -77,7 +78,7 @@ func (c *client) run() {
 		if err == nil {
 			began := time.Now()
 			err = c.serve(ws)
-			if time.Since(began) >= c.opts.PingInterval {
+			if worked := c.worked.Swap(false); worked || time.Since(began) >= c.opts.PingInterval {
 				attempt = 0
 			}
 		}

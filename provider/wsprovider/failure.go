@@ -47,12 +47,17 @@ func (c *client) typed(err error) error {
 		return nil
 	}
 	var cause struct {
-		Name string `json:"name"`
+		Name    string `json:"name"`
+		Message string `json:"message"`
 	}
 	_ = json.Unmarshal(e.Cause, &cause) // a cause that is no object has no name
 	switch cause.Name {
-	case "EventTooLargeError", "InvalidBatchError", "RefusedError": // of the server of this project: nothing was stored
-		return &provider.RejectedError{StoreID: c.cfg.StoreID, Why: describe([]byte(e.Cause))}
+	case "EventTooLargeError", "InvalidBatchError", "RequestRefusedError": // of the server of this project: nothing was stored
+		why := clean(cause.Message) // the name adds nothing
+		if why == "" {
+			why = cause.Name
+		}
+		return &provider.RejectedError{StoreID: c.cfg.StoreID, Why: why}
 	}
 	why := describe([]byte(e.Cause))
 	if e.Note != "" {

@@ -152,7 +152,10 @@ func (p *pull) page(item wire.Item) (provider.Page, error) {
 	if p.caught {
 		page.Remaining = 0 // a live pull that was asked for again counts anew
 	}
-	p.caught = p.caught || page.Remaining == 0
+	if page.Remaining == 0 {
+		p.caught = true
+		p.n.c.worked.Store(true)
+	}
 	p.at = provider.Cursor{BackendID: item.BackendID, After: after}
 	return page, nil
 }

@@ -1,6 +1,7 @@
-// Package memstore keeps the logs of stores in memory: for tests, demos, and a sync backend whose clients hold everything anyway.
+// Package memstore keeps the logs of stores in memory: for tests and demos.
 //
-// When the process ends everything is gone. Clients that come back find another backend id and keep what they have.
+// When the process ends everything is gone. Clients that have synced keep what they have, refuse the new log, which has another backend
+// id, and stop syncing.
 package memstore
 
 import (
@@ -16,21 +17,21 @@ import (
 // ErrClosed says that the storage or the log was closed before.
 var ErrClosed = errors.New("memstore: it is closed")
 
-// Store holds logs. It may be used from any goroutine.
-type Store struct {
+// Storage holds logs. It may be used from any goroutine.
+type Storage struct {
 	mu     sync.Mutex
 	logs   map[string]*events
 	closed bool
 }
 
-var _ server.Storage = (*Store)(nil)
+var _ server.Storage = (*Storage)(nil)
 
 // New returns a storage without any log.
-func New() *Store { return &Store{logs: map[string]*events{}} }
+func New() *Storage { return &Storage{logs: map[string]*events{}} }
 
 // Open opens the log of a store, and makes it with a new backend id the first time. A log stays when it is closed, until the
 // storage is.
-func (s *Store) Open(ctx context.Context, storeID string) (server.Log, error) {
+func (s *Storage) Open(ctx context.Context, storeID string) (server.Log, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func (s *Store) Open(ctx context.Context, storeID string) (server.Log, error) {
 }
 
 // Close forgets everything. Closing twice is allowed.
-func (s *Store) Close() error {
+func (s *Storage) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.logs {

@@ -13,7 +13,7 @@ import (
 
 // log is one user's handle of a file.
 type log struct {
-	store   *Store
+	store   *Storage
 	storeID string
 	file    *file
 	closed  atomic.Bool

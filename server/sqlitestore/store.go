@@ -16,8 +16,8 @@ import (
 	"github.com/livestore-go/livestore/server"
 )
 
-// Store is a directory of logs. It may be used from any goroutine.
-type Store struct {
+// Storage is a directory of logs. It may be used from any goroutine.
+type Storage struct {
 	dir  string
 	lock *flock.Flock
 
@@ -26,11 +26,11 @@ type Store struct {
 	closed bool
 }
 
-var _ server.Storage = (*Store)(nil)
+var _ server.Storage = (*Storage)(nil)
 
 // Open opens a directory, and makes it when there is none. It fails with a *[LockedError] when another process has it, and with a
 // *[FileError] when it can not be made or written.
-func Open(dir string) (*Store, error) {
+func Open(dir string) (*Storage, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, &FileError{Path: dir, Op: "find the directory of", Err: err}
@@ -53,14 +53,14 @@ func Open(dir string) (*Store, error) {
 	if err := os.WriteFile(owner, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
 		return nil, &FileError{Path: dir, Op: "write to the directory of", Err: errors.Join(err, lock.Unlock())}
 	}
-	return &Store{dir: dir, lock: lock, files: map[string]*file{}}, nil
+	return &Storage{dir: dir, lock: lock, files: map[string]*file{}}, nil
 }
 
 // Dir returns the directory, as an absolute path.
-func (s *Store) Dir() string { return s.dir }
+func (s *Storage) Dir() string { return s.dir }
 
 // Open opens the log of a store, and makes it with a new backend id when there is none. Several logs of one store share its file.
-func (s *Store) Open(ctx context.Context, storeID string) (server.Log, error) {
+func (s *Storage) Open(ctx context.Context, storeID string) (server.Log, error) {
 	name, err := fileName(storeID)
 	if err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func (s *Store) Open(ctx context.Context, storeID string) (server.Log, error) {
 }
 
 // file returns the file of a store with one more user. first says that it is the caller who has to open it.
-func (s *Store) file(storeID, path string) (f *file, first bool, err error) {
+func (s *Storage) file(storeID, path string) (f *file, first bool, err error) {
 	for {
 		s.mu.Lock()
 		if s.closed {
@@ -112,7 +112,7 @@ func (s *Store) file(storeID, path string) (f *file, first bool, err error) {
 }
 
 // release takes one user from a file and closes it when there is none left.
-func (s *Store) release(storeID string, f *file) error {
+func (s *Storage) release(storeID string, f *file) error {
 	s.mu.Lock()
 	f.users--
 	last := f.users == 0
@@ -129,7 +129,7 @@ func (s *Store) release(storeID string, f *file) error {
 }
 
 // Close closes the logs that are still open, and gives the directory free. Closing twice is allowed.
-func (s *Store) Close() error {
+func (s *Storage) Close() error {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"github.com/livestore-go/livestore/server/storagetest"
 )
 
-func open(t *testing.T, dir string) *sqlitestore.Store {
+func open(t *testing.T, dir string) *sqlitestore.Storage {
 	t.Helper()
 	s, err := sqlitestore.Open(dir)
 	if err != nil {
@@ -28,7 +28,7 @@ func TestStorage(t *testing.T) {
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
-			return open(t, s.(*sqlitestore.Store).Dir())
+			return open(t, s.(*sqlitestore.Storage).Dir())
 		},
 	})
 }

@@ -147,7 +147,7 @@ func (w *world) same(what string, got, want []server.Event) {
 	}
 	for i := range got {
 		if !reflect.DeepEqual(got[i], want[i]) {
-			w.Errorf("%s: the event at %d is\n%+v, want\n%+v", what, i, got[i], want[i])
+			w.Errorf("%s: the event at %d is\n%.200s, want\n%.200s", what, i, fmt.Sprintf("%+v", got[i]), fmt.Sprintf("%+v", want[i]))
 			return
 		}
 	}

@@ -82,7 +82,8 @@ type Page struct {
 	BackendID string // identity of the backend
 	Events    []event.Global
 	// Remaining is how many events are still to come that the backend had when the pull began: 0 says that this page reaches the head of
-	// then. A backend that does not know how many says -1. Pages of the live part say 0.
+	// then. A backend that does not know how many says -1. Pages of the live part say 0,
+	// but for those of which the client knows that more follow, because it had to ask for them again.
 	Remaining int
 }
 

@@ -133,7 +133,7 @@ func (c *conn) read() error {
 			return err
 		}
 		slow.Reset(c.server.limits.ReadTimeout)
-		data, err := readAll(r, buf[:0])
+		data, err := readAll(r, buf[:0], c.hears)
 		slow.Stop()
 		if err != nil {
 			return err
@@ -154,14 +154,20 @@ func (c *conn) read() error {
 // keepBuffer is the largest buffer that a connection keeps from one message to the next.
 const keepBuffer = 16 << 10
 
+// atOnce is how much of a message is waited for before it counts as a sign of life.
+const atOnce = 16 << 10
+
 // readAll reads a message to its end. It grows what it reads into as it fills, so that a client has to send what is allocated for it.
-func readAll(r io.Reader, buf []byte) ([]byte, error) {
+func readAll(r io.Reader, buf []byte, progress func()) ([]byte, error) {
 	for {
 		if len(buf) == cap(buf) {
 			buf = append(buf, 0)[:len(buf)]
 		}
-		n, err := r.Read(buf[len(buf):cap(buf)])
+		n, err := r.Read(buf[len(buf):min(cap(buf), len(buf)+atOnce)]) // a Read of a frame waits until all of it is full
 		buf = buf[:len(buf)+n]
+		if n > 0 {
+			progress() // a large message on a slow link is no silence
+		}
 		if errors.Is(err, io.EOF) {
 			return buf, nil
 		}

@@ -175,10 +175,7 @@ func (h *host) loop() {
 		case in := <-h.inbox:
 			h.feed(in)
 		case <-h.wake:
-			h.drain()
-			if h.empty(false) {
-				idle.Reset(s.limits.IdleRoom)
-			}
+			h.woken(idle)
 		case <-retry:
 			retry = nil
 			h.room.Wake(s.ctx)
@@ -193,7 +190,7 @@ func (h *host) loop() {
 			stopped = nil // connections are leaving; the last one wakes it
 			idle.Reset(time.Millisecond)
 		}
-		h.settle()
+		h.settle(idle)
 		if retry == nil && h.room.Stale() {
 			retry = time.After(staleRetry)
 		}
@@ -202,7 +199,7 @@ func (h *host) loop() {
 
 // settle carries out the effects of what was fed, and lets the room read on in pieces between which it takes what has come meanwhile:
 // a long pull holds nobody up.
-func (h *host) settle() {
+func (h *host) settle(idle *time.Timer) {
 	for more := true; more; {
 		more = h.room.Pump(h.server.ctx)
 		h.carryOut()
@@ -211,7 +208,7 @@ func (h *host) settle() {
 			h.feed(in)
 			more = true
 		case <-h.wake:
-			h.drain()
+			h.woken(idle)
 			more = true
 		default:
 		}
@@ -248,6 +245,14 @@ func (h *host) hold(c *conn) {
 		signal(c.queue.room)
 	} else if full {
 		c.full.Store(true)
+	}
+}
+
+// woken looks at what was written, and whether the last one has gone.
+func (h *host) woken(idle *time.Timer) {
+	h.drain()
+	if h.empty(false) {
+		idle.Reset(h.server.limits.IdleRoom)
 	}
 }
 

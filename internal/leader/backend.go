@@ -102,8 +102,9 @@ func (m *Machine) BackendPulled(backendID string, after int64, events []event.Gl
 			return err
 		}
 	}
-	if caughtUp {
-		m.backend.doubt = false
+	if caughtUp && !m.backend.pushing {
+		// All it has is here now. What it had said of more, or of having stored what did not come, holds no longer: it was set back.
+		m.backend.doubt, m.backend.parked, m.backend.pushed, m.backend.head = false, 0, 0, m.heads.Upstream.Global
 	}
 	return nil
 }

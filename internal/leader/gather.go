@@ -15,6 +15,7 @@ type gathering struct {
 	events  []event.Global
 	bytes   int
 	pending int // events that each step has to rebase
+	last    provider.Page
 }
 
 // What is gathered at most before it is merged.
@@ -38,12 +39,23 @@ func (g *gathering) add(ctx context.Context, page provider.Page, live, reached b
 	for _, e := range page.Events {
 		g.bytes += len(e.Args)
 	}
+	g.last = provider.Page{BackendID: page.BackendID, Remaining: page.Remaining}
 	if !live && !reached && len(g.events) < min(g.pending, gatherEvents) && g.bytes < gatherBytes {
 		return nil
 	}
 	events := g.events
 	g.events, g.bytes = nil, 0
 	return g.take(ctx, page, events, reached)
+}
+
+// flush brings what has been gathered into the log when the pull has ended: or connections that end early would never bring it on.
+func (g *gathering) flush(ctx context.Context) error {
+	if len(g.events) == 0 {
+		return nil
+	}
+	events := g.events
+	g.events, g.bytes = nil, 0
+	return g.take(context.WithoutCancel(ctx), g.last, events, false)
 }
 
 // take brings events into the log, in steps that sessions can follow (R10): of a hundred events, or of as many as a rebase replays.
@@ -69,7 +81,7 @@ func (g *gathering) take(ctx context.Context, page provider.Page, events []event
 		if n > 0 {
 			g.at = events[n-1].SeqNum
 		}
-		if u.l.m.feed.at() != before || reached && last {
+		if u.l.m.feed.at() != before {
 			u.pulls.reset()
 		}
 		if events = events[n:]; last {

@@ -16,8 +16,8 @@ func (u *uplink) pause(ctx context.Context) error {
 		u.round()
 	}
 	ended := u.ended
+	u.set(func(s *link.Uplink) { s.Paused, s.Why, s.CaughtUp = link.PausedByApp, "", false })
 	u.mu.Unlock()
-	u.say(func(s *link.Uplink) { s.Paused, s.Why, s.CaughtUp = link.PausedByApp, "", false })
 	select {
 	case <-ended:
 		return nil
@@ -31,11 +31,10 @@ func (u *uplink) resume(ctx context.Context) error {
 	if err := u.l.do(ctx, u.l.m.Resume); err != nil {
 		return err
 	}
-	u.mu.Lock()
-	u.paused, u.reported = false, ""
-	u.mu.Unlock()
 	status, _ := u.client.Status()
 	u.say(func(s *link.Uplink) {
+		u.paused, u.reported = false, ""
+		u.resumes++
 		s.Paused, s.Why = "", ""
 		if status.Err != nil {
 			s.Why = status.Err.Error()

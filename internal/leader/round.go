@@ -27,6 +27,7 @@ var (
 func (u *uplink) begin(ctx context.Context) (context.Context, func(), bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.began = u.resumes
 	if u.paused {
 		return nil, nil, false
 	}
@@ -64,12 +65,19 @@ func (u *uplink) pull(ctx context.Context) (err error) {
 		cancel(err)
 		pusher.Wait()
 	}()
-	caughtUp := false
+	caughtUp, since := false, time.Time{}
+	defer func() {
+		// A provider waits by itself before it connects again. Whatever else ends a round soon after it has caught up does so again.
+		_, offline := errors.AsType[*provider.OfflineError](err)
+		if caughtUp && (offline || time.Since(since) >= steady) {
+			u.pulls.reset()
+		}
+	}()
 	dog := u.watchdog(cancel)
 	defer dog.stop()
 	for page, err := range u.client.Pull(ctx, cursor, true) {
 		if err != nil {
-			return cmp.Or(context.Cause(ctx), err)
+			return cmp.Or(g.flush(ctx), context.Cause(ctx), err)
 		}
 		reached := !caughtUp && page.Remaining == 0
 		if err := g.add(ctx, page, caughtUp, reached); err != nil {
@@ -80,7 +88,7 @@ func (u *uplink) pull(ctx context.Context) (err error) {
 		}
 		if reached {
 			dog.stop()
-			caughtUp = true
+			caughtUp, since = true, time.Now()
 			u.caughtUp()
 			pusher.Go(func() {
 				if err := u.push(ctx); err != nil {
@@ -97,15 +105,18 @@ func (u *uplink) pull(ctx context.Context) (err error) {
 func (u *uplink) push(ctx context.Context) error {
 	u.rest(ctx, u.pushes.d) // after a push whose outcome was not known
 	var since time.Time     // it has been waiting for something of the backend's
+	var at int64            // upstream head when it began to
 	for ctx.Err() == nil {
 		var id string
 		var batch []event.Global
 		var behind bool
+		var upstream int64
 		var rejected, err error
 		if derr := u.l.do(ctx, func() {
 			m := u.l.m
 			id, batch, err = m.NextBackendPush()
-			behind, rejected = m.BackendHead() > m.heads.Upstream.Global, m.Rejected()
+			upstream = m.heads.Upstream.Global
+			behind, rejected = m.BackendHead() > upstream, m.Rejected()
 		}); derr != nil {
 			return derr
 		}
@@ -125,12 +136,21 @@ func (u *uplink) push(ctx context.Context) error {
 				}
 			}
 		case behind: // the events it has said it has, or the echo of those it has stored, are on their way
+			if at != upstream { // some of them have come
+				at, since = upstream, time.Time{}
+			}
 			if u.idle(ctx, &since, echoLimit) {
 				return errBehind
 			}
 		default:
+			u.say(func(s *link.Uplink) {
+				if s.Paused == link.PausedRejected { // what was rejected is no longer there
+					s.Paused, s.Why = "", ""
+				}
+			})
 			since = time.Time{}
 			u.idle(ctx, &since, forever)
+			since = time.Time{}
 		}
 	}
 	return context.Cause(ctx)

@@ -19,6 +19,7 @@ const (
 	retryPaused = time.Minute      // before what has been refused is tried again
 	answerLimit = 90 * time.Second // for the next page of a pull that has not caught up; a provider may notice earlier, and reconnect
 	echoLimit   = 5 * time.Second  // for events that the backend says it has, before they are pulled anew
+	steady      = 10 * time.Second // after which a round that had caught up counts as one that worked
 	forever     = 1 << 62 * time.Nanosecond
 )
 
@@ -37,6 +38,8 @@ type uplink struct {
 	mu       sync.Mutex // guards what follows; held for a moment only
 	state    link.Uplink
 	paused   bool          // by the app
+	resumes  int           // how often the app has resumed
+	began    int           // resumes when the last round began, or was not let begin
 	round    func()        // ends the round under way
 	ended    chan struct{} // closed when no round is under way
 	reported string        // what was logged last
@@ -102,6 +105,11 @@ func (u *uplink) watch(ctx context.Context) {
 func (u *uplink) say(f func(*link.Uplink)) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.set(f)
+}
+
+// set is say for who holds the lock.
+func (u *uplink) set(f func(*link.Uplink)) {
 	f(&u.state)
 	u.l.m.feed.setUplink(u.state)
 }
@@ -184,8 +192,15 @@ func (u *uplink) report(pause link.Pause, err error) {
 
 // wait waits until the next round may begin, after one that ended with err.
 func (u *uplink) wait(ctx context.Context, err error) {
-	u.say(func(s *link.Uplink) { s.CaughtUp = false })
+	resumed := false
+	u.say(func(s *link.Uplink) {
+		s.CaughtUp = false
+		resumed = u.resumes != u.began
+	})
 	u.broken = true
+	if resumed { // since the round began: whatever it has ended with is tried again
+		return
+	}
 	var d time.Duration
 	pause := u.reason(err)
 	switch pause {

@@ -22,6 +22,7 @@ const (
 	answers    = 16                     // messages that wait for the one who made a request
 	closeGrace = 500 * time.Millisecond // for the backend to answer a close
 	muteBytes  = 4096                   // that come when answers do, and not when there are pongs only
+	atOnce     = 16 << 10               // bytes of a frame that are waited for before they count as a sign of life
 	slowest    = 16 << 10               // bytes a second of the slowest uplink that pings must survive
 )
 
@@ -440,7 +441,7 @@ func readAll(r io.Reader, progress func(n int)) ([]byte, error) {
 		if len(buf) == cap(buf) {
 			buf = append(buf, make([]byte, max(1024, cap(buf)))...)[:len(buf)]
 		}
-		k, err := r.Read(buf[len(buf):cap(buf)])
+		k, err := r.Read(buf[len(buf):min(cap(buf), len(buf)+atOnce)]) // a Read of a frame waits until all of it is full
 		buf = buf[:len(buf)+k]
 		if k > 0 {
 			progress(k)

@@ -73,6 +73,9 @@ func (p *pull) next(ctx context.Context) ([]provider.Page, error) {
 	m, err := p.n.next(ctx, p.r, !p.caught)
 	if err == errLapsed { //nolint:errorlint // it is never wrapped
 		p.r = nil
+		if p.live { // there is more: how much, and whether it comes at all, the next answer says
+			p.caught = false
+		}
 		return nil, nil
 	}
 	if err != nil {
@@ -150,7 +153,7 @@ func (p *pull) page(item wire.Item) (provider.Page, error) {
 		page.Remaining = -1
 	}
 	if p.caught {
-		page.Remaining = 0 // a live pull that was asked for again counts anew
+		page.Remaining = 0
 	}
 	if page.Remaining == 0 {
 		p.caught = true

@@ -15,17 +15,17 @@ import (
 
 // backend is what the leader knows of the sync backend, beyond the upstream head.
 type backend struct {
-	id         string // identity of the backend; empty before the first pull
-	head       int64  // the last event that it is known to have
-	pushing    bool   // a push is under way
-	pushed     int64  // last event the backend answered as stored; its echo in the pull stream confirms it
-	parked     int64  // nothing is pushed until the upstream head is here: what ServerAhead said
-	doubt      bool   // it is not known whether the last push was stored: pull first
-	halted     error  // why events of the backend are not applied
-	rejectedAt int64  // its first event
-	rejected   error  // why the backend does not take the next commit
-	narrowTo   int64  // … up to here
-	narrow     bool   // it has rejected several at once: they are pushed one by one, to find the one that it rejects
+	id         string         // identity of the backend; empty before the first pull
+	head       int64          // the last event that it is known to have
+	pushing    bool           // a push is under way
+	pushed     int64          // last event the backend answered as stored; its echo in the pull stream confirms it
+	parked     int64          // nothing is pushed until the upstream head is here: what ServerAhead said
+	doubt      bool           // it is not known whether the last push was stored: pull first
+	halted     error          // why events of the backend are not applied
+	rejectedID event.CommitID // which commit that is; it may have other numbers by now
+	rejected   error          // why the backend does not take the next commit
+	narrowTo   int64          // … up to here
+	narrow     bool           // it has rejected several at once: they are pushed one by one, to find the one that it rejects
 }
 
 // BackendChangedError says that the backend is another one than the store has synced with, or was set back. Sync stops and
@@ -304,7 +304,7 @@ func (s *step) replay(r syncstate.Rebase, p *link.Publish) error {
 		p.Events = append(p.Events, events...)
 	}
 	s.heads = r.Heads()
-	m.backend.pushed, m.backend.rejected = 0, nil // what was rejected has other numbers now
+	m.backend.pushed = 0
 	s.publish(*p)
 	return nil
 }

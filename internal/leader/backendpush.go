@@ -44,7 +44,7 @@ func (m *Machine) NextBackendPush() (backendID string, batch []event.Global, err
 		}
 		n := WireSize(&e)
 		if limit.Bytes > 0 && n > limit.Bytes && len(batch) == 0 {
-			b.rejectedAt = e.Num.Global
+			b.rejectedID = e.ID.Commit
 			b.rejected = &provider.RejectedError{
 				StoreID: m.cfg.StoreID, Num: e.Num.Global, Name: e.Name,
 				Why: fmt.Sprintf("it has %d bytes, and at most %d go to a sync backend", n, limit.Bytes),
@@ -96,7 +96,7 @@ func (m *Machine) BackendPushed(batch []event.Global, err error) {
 	case isRejected && !b.narrow && m.severalCommits(batch):
 		b.narrow, b.narrowTo = true, batch[len(batch)-1].SeqNum
 	case isRejected:
-		b.rejected, b.rejectedAt = err, batch[0].SeqNum
+		b.rejected, b.rejectedID = err, m.commitAt(batch[0].SeqNum)
 	case isRefused: // nothing was stored
 	default: // also when the backend is ahead, and yet not beyond what has been pulled from it
 		b.doubt = true
@@ -132,12 +132,11 @@ func (m *Machine) SetAsideRejected() (bool, error) {
 		if err != nil {
 			return err
 		}
-		i := slices.IndexFunc(pending, func(e event.Client) bool { return !e.Num.IsClientOnly() && e.Num.Global >= m.backend.rejectedAt })
-		if i < 0 {
+		id := m.backend.rejectedID
+		if !slices.ContainsFunc(pending, func(e event.Client) bool { return e.ID.Commit == id }) {
 			return errNothing
 		}
 		found = true
-		id := pending[i].ID.Commit
 		res, err := syncstate.Merge(s.heads, pending, syncstate.Upstream{SetAside: []event.CommitID{id}}, syncstate.SameGlobal)
 		if err != nil {
 			return err
@@ -150,9 +149,15 @@ func (m *Machine) SetAsideRejected() (bool, error) {
 		commit := slices.DeleteFunc(slices.Clone(pending), func(e event.Client) bool { return e.ID.Commit != id })
 		return s.rebaseWithout(r, id, commit, why, &p)
 	})
-	if err != nil || !found {
-		return false, err
+	return found && err == nil, err
+}
+
+// commitAt returns the commit of the synced event with a number.
+func (m *Machine) commitAt(num int64) (id event.CommitID) {
+	for e, err := range m.log.Read(event.SeqNum{Global: num - 1, Client: maxClient}, 1) {
+		if err == nil {
+			id = e.ID.Commit
+		}
 	}
-	m.backend.rejected, m.backend.narrow = nil, false
-	return true, nil
+	return id
 }

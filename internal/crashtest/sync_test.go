@@ -124,6 +124,16 @@ type said struct {
 	committed, confirmed []label
 }
 
+func (s *said) add(what string, l label) {
+	s.Lock()
+	defer s.Unlock()
+	if what == "confirmed" {
+		s.confirmed = append(s.confirmed, l)
+	} else {
+		s.committed = append(s.committed, l)
+	}
+}
+
 // check compares it with the log of the server: everything that was committed is there, each event once, a session's in its order, and
 // nothing else is.
 func (s *said) check(t *testing.T, log []server.Event) {
@@ -274,13 +284,7 @@ func TestKillServer(t *testing.T) {
 		stores = append(stores, store)
 		committers.Go(func() {
 			err := commitSync(store, label{run: run}, rand.New(rand.NewPCG(3, uint64(run))), stop, func(what string, l label) {
-				told.Lock()
-				defer told.Unlock()
-				if what == "confirmed" {
-					told.confirmed = append(told.confirmed, l)
-				} else {
-					told.committed = append(told.committed, l)
-				}
+				told.add(what, l)
 			})
 			if err != nil {
 				t.Error(err)
@@ -354,11 +358,7 @@ func TestKillSyncingClient(t *testing.T) {
 	var committer sync.WaitGroup
 	committer.Go(func() {
 		err := commitSync(steady, label{run: 1 << 20}, rand.New(rand.NewPCG(5, 5)), stop, func(what string, l label) {
-			told.Lock()
-			defer told.Unlock()
-			if what == "committed" {
-				told.committed = append(told.committed, l)
-			}
+			told.add(what, l)
 		})
 		if err != nil {
 			t.Error(err)

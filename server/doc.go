@@ -9,12 +9,12 @@
 //
 // # Requests
 //
-// What a request wants stands in its query, whatever its path: storeId, transport and, for [Options].Authorize, payload. A store id is 1 to
+// What a request wants stands in its query; its path is of no account, so the server can be mounted anywhere: storeId, transport and, for [Options].Authorize, payload. A store id is 1 to
 // 128 letters, digits, _ and -. With transport=ws a connection is a WebSocket; text and binary frames, whole and fragmented, hold the
 // messages of either dialect of the protocol (that of LiveStore 0.4, and the later one), and each request is answered in its own.
 // A request that is none gets
 //
-//	200  text     GET / without a query: what this is
+//	200  text     GET / without a query, at the root only: what this is
 //	400           the query is wrong
 //	401           Authorize refused, and why
 //	403           a web page of another origin than Options.Origins allows

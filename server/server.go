@@ -15,11 +15,14 @@ import (
 // Options changes a server. Nil means the defaults.
 type Options struct {
 	// Authorize decides who may use a store. It is asked once for each connection, before the store is opened. The text of its error is
-	// told to the client, with status 401. The default, nil, lets everybody in.
+	// told to the client, with status 401. The default, nil, lets everybody in. It can not hand anything on: OnPush and OnPull get the
+	// same payload and header, and look for themselves.
 	Authorize func(ctx context.Context, r AuthRequest) error
 
 	// OnPush is called with each push before anything about it is checked, on a goroutine of its connection: what the same connection asks
-	// for later waits for it, nobody else does. Its error refuses the push and is told to the client. The default is nil.
+	// for later waits for it, nobody else does. Its error refuses the push and is told to the client. A Go client keeps what was refused,
+	// says so in its status, asks again once a minute, and pushes nothing that comes after it until then, unless its app sets the commit
+	// aside. So refuse what must never happen, or what may be accepted later. The default is nil.
 	OnPush func(ctx context.Context, r PushRequest) error
 
 	// OnPull is called with each pull, as OnPush is. The default is nil.
@@ -147,7 +150,8 @@ func New(storage Storage, opts *Options) *Server {
 // Shutdown stops the server gracefully: it lets nobody in any more, finishes what clients have asked for so far, ends their connections
 // with code 1001, and closes the logs of the stores. Clients reconnect by themselves. One that does not take its answers and its leave
 // within three seconds is cut off. When ctx is over first, all connections are cut, what is under way may or may not be stored, and
-// the error is that of ctx. Nothing of the server runs any more when it returns.
+// the error is that of ctx. Nothing of the server runs any more when it returns. Shutdown of an [net/http.Server] neither waits for nor
+// ends WebSockets: call both. The storage is the caller's to close, afterwards.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true

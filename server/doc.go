@@ -9,7 +9,8 @@
 //
 // # Requests
 //
-// What a request wants stands in its query; its path is of no account, so the server can be mounted anywhere: storeId, transport and, for [Options].Authorize, payload. A store id is 1 to
+// What a request wants stands in its query; its path is of no account, so the server can be mounted anywhere: storeId, transport and, for
+// [Options].Authorize, payload. A store id is 1 to
 // 128 letters, digits, _ and -. With transport=ws a connection is a WebSocket; text and binary frames, whole and fragmented, hold the
 // messages of either dialect of the protocol (that of LiveStore 0.4, and the later one), and each request is answered in its own.
 // A request that is none gets

@@ -72,17 +72,10 @@ func (u *uplink) run(ctx context.Context) {
 // watch says how the connection is.
 func (u *uplink) watch(ctx context.Context) {
 	for {
-		status, changed := u.client.Status()
+		var changed <-chan struct{}
 		u.say(func(s *link.Uplink) {
-			if s.Connected != status.Connected {
-				s.Connected, s.Since = status.Connected, u.l.m.now()
-				if s.Connected && s.Paused == "" {
-					s.Why = "" // why there was no connection
-				}
-			}
-			if !status.Connected {
-				s.CaughtUp = false
-			}
+			var status provider.Status
+			status, changed = u.connection(s)
 			if status.Err != nil {
 				s.Why = status.Err.Error()
 			}
@@ -99,6 +92,19 @@ func (u *uplink) watch(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// connection takes over whether there is a connection. It is asked under the lock, so that nothing older is said after something newer.
+func (u *uplink) connection(s *link.Uplink) (provider.Status, <-chan struct{}) {
+	status, changed := u.client.Status()
+	if s.Connected != status.Connected {
+		s.Connected, s.Since = status.Connected, u.l.m.now()
+		if s.Connected && s.Paused == "" {
+			s.Why = "" // why there was no connection
+		}
+	}
+	s.CaughtUp = s.CaughtUp && status.Connected
+	return status, changed
 }
 
 // say changes what the sessions hear of the uplink.
@@ -179,6 +185,7 @@ func (u *uplink) caughtUp() {
 // report says why sync does not go on, and logs it when that is news.
 func (u *uplink) report(pause link.Pause, err error) {
 	u.say(func(s *link.Uplink) {
+		u.connection(s)
 		if u.paused { // which the app knows
 			return
 		}

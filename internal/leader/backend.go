@@ -25,7 +25,6 @@ type backend struct {
 	rejectedID event.CommitID // which commit that is; it may have other numbers by now
 	rejected   error          // why the backend does not take the next commit
 	narrowTo   int64          // … up to here
-	narrow     bool           // it has rejected several at once: they are pushed one by one, to find the one that it rejects
 }
 
 // BackendChangedError says that the backend is another one than the store has synced with, or was set back. Sync stops and

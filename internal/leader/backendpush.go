@@ -38,11 +38,11 @@ func (m *Machine) NextBackendPush() (backendID string, batch []event.Global, err
 		if e.ID.Commit != last {
 			whole = len(batch)
 			// A commit is pushed whole where that is allowed: the backend takes a batch whole, so nothing gets between its events.
-			if whole >= cmp.Or(m.cfg.MaxPush, defaultPush) || b.narrow && whole > 0 {
+			if whole >= cmp.Or(m.cfg.MaxPush, defaultPush) || b.narrowTo > 0 && whole > 0 {
 				break
 			}
 		}
-		n := WireSize(&e)
+		n := sizeOnWire(&e)
 		if limit.Bytes > 0 && n > limit.Bytes && len(batch) == 0 {
 			b.rejectedID = e.ID.Commit
 			b.rejected = &provider.RejectedError{
@@ -64,12 +64,12 @@ func (m *Machine) NextBackendPush() (backendID string, batch []event.Global, err
 	return b.id, batch, nil
 }
 
-// wireSize is what an event takes on the wire beside its arguments, names and ids: keys, numbers, metadata, and its part of the message.
-const wireSize = 512
+// envelope is what an event takes on the wire beside its arguments, names and ids: keys, numbers, metadata, and its part of the message.
+const envelope = 512
 
-// WireSize is at least the size of an event as the sync protocol writes it, in bytes.
-func WireSize(e *event.Client) int {
-	return wireSize + len(e.Name) + len(e.Args) + len(e.ClientID) + len(e.SessionID)
+// sizeOnWire is at least the size of an event as the sync protocol writes it, in bytes.
+func sizeOnWire(e *event.Client) int {
+	return envelope + len(e.Name) + len(e.Args) + len(e.ClientID) + len(e.SessionID)
 }
 
 // BackendPushed takes the answer to the push of a batch.
@@ -86,15 +86,17 @@ func (m *Machine) BackendPushed(batch []event.Global, err error) {
 	switch {
 	case err == nil:
 		b.pushed = max(b.pushed, batch[len(batch)-1].SeqNum)
-		b.narrow = b.narrow && b.pushed < b.narrowTo
+		if b.pushed >= b.narrowTo {
+			b.narrowTo = 0
+		}
 		m.BackendAt(b.pushed)
 	case isAhead && ahead.Head > m.heads.Upstream.Global:
 		b.parked = ahead.Head
 		m.BackendAt(ahead.Head)
 	case isOther:
 		_ = m.halt(&BackendChangedError{StoreID: m.cfg.StoreID, Err: identity})
-	case isRejected && !b.narrow && m.severalCommits(batch):
-		b.narrow, b.narrowTo = true, batch[len(batch)-1].SeqNum
+	case isRejected && b.narrowTo == 0 && m.severalCommits(batch):
+		b.narrowTo = batch[len(batch)-1].SeqNum
 	case isRejected:
 		b.rejected, b.rejectedID = err, m.commitAt(batch[0].SeqNum)
 	case isRefused: // nothing was stored

@@ -31,11 +31,7 @@ func (g *gathering) add(ctx context.Context, page provider.Page, live, reached b
 		u := g.u
 		u.say(func(s *link.Uplink) { s.Head = max(s.Head, page.Events[n-1].SeqNum+int64(max(0, page.Remaining))) })
 	}
-	if g.events == nil {
-		g.events = page.Events
-	} else {
-		g.events = append(g.events, page.Events...)
-	}
+	g.events = append(g.events, page.Events...) // a copy: the page is the provider's
 	for _, e := range page.Events {
 		g.bytes += len(e.Args)
 	}

@@ -148,7 +148,7 @@ func (s *step) setAside(id event.CommitID, events []event.Client, why string, p 
 		return err
 	}
 	if b := &s.m.backend; b.rejected != nil && b.rejectedID == id {
-		b.rejected, b.narrow = nil, false // it is out of the way; should this step fail, it is rejected again
+		b.rejected, b.narrowTo = nil, 0 // it is out of the way; should this step fail, it is rejected again
 	}
 	p.SetAside = append(p.SetAside, link.SetAside{ID: id, Events: kept, Err: why, At: at})
 	return nil

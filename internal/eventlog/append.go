@@ -141,7 +141,7 @@ func (l *Log) DeleteAfter(after event.SeqNum) error {
 	if err != nil {
 		return l.fail("delete from", err)
 	}
-	err = query(l.st.identities, []any{first}, func(r *sqlite.Rows) {
+	err = l.st.identities.Each([]any{first}, func(r *sqlite.Rows) {
 		id := event.ID{Commit: event.CommitID{Journal: l.journals.name(r.Int64(0)), Ordinal: uint64(r.Int64(1))}, Index: int(r.Int64(2))}
 		l.open.deleted[id] = struct{}{}
 	})

@@ -24,7 +24,7 @@ func (l *Log) Meta() Meta { return l.meta }
 // load reads everything that is kept in memory.
 func (l *Log) load() error {
 	found := false
-	err := query(l.st.meta, nil, func(r *sqlite.Rows) {
+	err := l.st.meta.Each(nil, func(r *sqlite.Rows) {
 		found = true
 		l.meta = Meta{
 			ClientID: r.Text(0), StoreID: r.Text(1), Generation: r.Int64(2),
@@ -46,7 +46,7 @@ func (l *Log) load() error {
 
 func (l *Log) loadHead() error {
 	l.head, l.headID, l.count = event.SeqNum{}, event.ID{}, 0
-	return query(l.st.last, nil, func(r *sqlite.Rows) {
+	return l.st.last.Each(nil, func(r *sqlite.Rows) {
 		e := l.scan(r)
 		l.head, l.headID, l.count = e.Num, e.ID, r.Int64(position)
 	})
@@ -98,7 +98,7 @@ func (l *Log) SessionID(slot int, newID func() string) (string, error) {
 		return "", l.broken
 	}
 	id := ""
-	if err := query(l.st.slot, []any{slot}, func(r *sqlite.Rows) { id = r.Text(0) }); err != nil {
+	if err := l.st.slot.Each([]any{slot}, func(r *sqlite.Rows) { id = r.Text(0) }); err != nil {
 		return "", l.wrap("read a slot of", err)
 	}
 	if id != "" {
@@ -132,7 +132,7 @@ type journalRow struct {
 
 func (j *journals) load(l *Log) error {
 	j.rows, j.known = map[int64]string{}, map[string]*journalRow{}
-	return query(l.st.journals, nil, func(r *sqlite.Rows) {
+	return l.st.journals.Each(nil, func(r *sqlite.Rows) {
 		j.add(r.Text(1), &journalRow{id: r.Int64(0), taken: uint64(r.Int64(2)), gone: r.Int64(3) != 0})
 	})
 }

@@ -21,7 +21,7 @@ func TestMigrationsRunAsOne(t *testing.T) {
 	defer l.Close()
 	columns := func() int64 {
 		t.Helper()
-		n, err := l.number("SELECT count(*) FROM pragma_table_info('events')")
+		n, err := l.conn.Integer("SELECT count(*) FROM pragma_table_info('events')")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,7 +29,7 @@ func TestMigrationsRunAsOne(t *testing.T) {
 	}
 	version := func() int64 {
 		t.Helper()
-		n, err := l.number("PRAGMA user_version")
+		n, err := l.conn.Integer("PRAGMA user_version")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -75,17 +75,17 @@ func Open(path string, opts *Options) (_ *Log, err error) {
 
 // begin checks whose file this is, makes the tables when it is new, and reads what is kept in memory.
 func (l *Log) begin(o Options) error {
-	app, err := l.number("PRAGMA application_id")
+	app, err := l.conn.Integer("PRAGMA application_id")
 	if err != nil {
 		return err
 	}
-	version, err := l.number("PRAGMA user_version")
+	version, err := l.conn.Integer("PRAGMA user_version")
 	if err != nil {
 		return err
 	}
 	switch {
 	case app == 0 && version == 0:
-		tables, err := l.number("SELECT count(*) FROM sqlite_schema")
+		tables, err := l.conn.Integer("SELECT count(*) FROM sqlite_schema")
 		if err != nil {
 			return err
 		}
@@ -231,28 +231,6 @@ func (l *Log) migrate(from int, steps []string) error {
 		return err
 	}
 	return l.conn.Exec(sqlite.Internal, "PRAGMA wal_checkpoint(TRUNCATE)")
-}
-
-// number runs a statement that gives one integer.
-func (l *Log) number(sql string) (n int64, err error) {
-	s, err := l.conn.Prepare(sqlite.Internal, sql)
-	if err != nil {
-		return 0, err
-	}
-	err = query(s, nil, func(r *sqlite.Rows) { n = r.Int64(0) })
-	return n, err
-}
-
-// query calls row for each row.
-func query(s *sqlite.Stmt, args []any, row func(*sqlite.Rows)) error {
-	rows, err := s.Query(args)
-	if err != nil {
-		return err
-	}
-	for rows.Next() {
-		row(rows)
-	}
-	return errors.Join(rows.Err(), rows.Close())
 }
 
 // wrap makes an error of the file name the file and what was done with it. Errors of this package stay as they are.

@@ -42,7 +42,7 @@ func (l *Log) Read(after event.SeqNum, limit int) iter.Seq2[event.Client, error]
 				n = min(n, left)
 			}
 			events = events[:0]
-			err = query(l.st.page, []any{next, n}, func(r *sqlite.Rows) {
+			err = l.st.page.Each([]any{next, n}, func(r *sqlite.Rows) {
 				events = append(events, l.scan(r))
 				next = r.Int64(position) + 1
 			})
@@ -88,7 +88,7 @@ func (l *Log) position(after event.SeqNum) (int64, error) {
 		return 1, nil
 	}
 	at := l.count + 1
-	err := query(l.st.position, []any{after.Global, after.Client}, func(r *sqlite.Rows) { at = r.Int64(0) })
+	err := l.st.position.Each([]any{after.Global, after.Client}, func(r *sqlite.Rows) { at = r.Int64(0) })
 	return at, err
 }
 
@@ -110,7 +110,7 @@ func (l *Log) one(s *sqlite.Stmt, args ...any) (e event.Client, ok bool, err err
 	if l.broken != nil {
 		return event.Client{}, false, l.broken
 	}
-	err = query(s, args, func(r *sqlite.Rows) { e, ok = l.scan(r), true })
+	err = s.Each(args, func(r *sqlite.Rows) { e, ok = l.scan(r), true })
 	return e, ok, l.wrap("read", err)
 }
 
@@ -121,7 +121,7 @@ func (l *Log) Committed(id event.CommitID) ([]event.Client, error) {
 		return nil, l.broken
 	}
 	var events []event.Client
-	err := query(l.st.committed, []any{row.id, int64(id.Ordinal)}, func(r *sqlite.Rows) { events = append(events, l.scan(r)) })
+	err := l.st.committed.Each([]any{row.id, int64(id.Ordinal)}, func(r *sqlite.Rows) { events = append(events, l.scan(r)) })
 	return events, l.wrap("read", err)
 }
 

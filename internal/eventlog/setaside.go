@@ -75,7 +75,7 @@ func (l *Log) DeleteSetAside(id event.CommitID) (bool, error) {
 	}
 	key := []any{row.id, int64(id.Ordinal)}
 	found := false
-	if err := query(l.st.hasAside, key, func(*sqlite.Rows) { found = true }); err != nil {
+	if err := l.st.hasAside.Each(key, func(*sqlite.Rows) { found = true }); err != nil {
 		return false, l.fail("read", err)
 	}
 	if !found {
@@ -92,7 +92,7 @@ func (l *Log) ListSetAside() ([]SetAside, error) {
 	var all []SetAside
 	var rows []int64
 	var bad error
-	err := query(l.st.asides, nil, func(r *sqlite.Rows) {
+	err := l.st.asides.Each(nil, func(r *sqlite.Rows) {
 		s := SetAside{ID: event.CommitID{Journal: l.journals.name(r.Int64(0)), Ordinal: uint64(r.Int64(1))}, Err: r.Text(2)}
 		if !r.IsNull(3) {
 			var err error
@@ -104,7 +104,7 @@ func (l *Log) ListSetAside() ([]SetAside, error) {
 		all = append(all, s)
 	})
 	for i := 0; i < len(all) && err == nil; i++ {
-		err = query(l.st.asideEvents, []any{rows[i], int64(all[i].ID.Ordinal)}, func(r *sqlite.Rows) {
+		err = l.st.asideEvents.Each([]any{rows[i], int64(all[i].ID.Ordinal)}, func(r *sqlite.Rows) {
 			all[i].Events = append(all[i].Events, l.scan(r))
 		})
 	}

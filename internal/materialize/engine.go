@@ -173,15 +173,7 @@ func (e *Engine) query(sql string, args []any, each func(*sqlite.Rows)) error {
 	if err != nil {
 		return err
 	}
-	rows, err := stmt.Query(args)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		each(rows)
-	}
-	return rows.Err()
+	return stmt.Each(args, each)
 }
 
 func readHead(r *sqlite.Rows, i int) Head {

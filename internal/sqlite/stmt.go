@@ -269,3 +269,25 @@ func (s *Stmt) bindOne(n int, arg any) error {
 	s.heavy = s.heavy || size >= heavyValue
 	return err
 }
+
+// Each runs a query and calls row for each of its rows.
+func (s *Stmt) Each(args []any, row func(*Rows)) error {
+	rows, err := s.Query(args)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		row(rows)
+	}
+	return errors.Join(rows.Err(), rows.Close())
+}
+
+// Integer runs a statement of our own that gives one integer.
+func (c *Conn) Integer(sql string) (n int64, err error) {
+	s, err := c.Prepare(Internal, sql)
+	if err != nil {
+		return 0, err
+	}
+	err = s.Each(nil, func(r *Rows) { n = r.Int64(0) })
+	return n, err
+}

@@ -70,7 +70,7 @@ func (l *log) Head(ctx context.Context) (int64, error) {
 }
 
 func (f *file) head() (head int64, err error) {
-	err = query(f.st.meta, nil, func(r *sqlite.Rows) { head = r.Int64(2) })
+	err = f.st.meta.Each(nil, func(r *sqlite.Rows) { head = r.Int64(2) })
 	return head, err
 }
 

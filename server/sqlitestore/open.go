@@ -103,16 +103,16 @@ func (f *file) connect() (err error) {
 
 // begin checks whose file this is and makes the tables when it is new.
 func (f *file) begin() error {
-	app, err := f.number("PRAGMA application_id")
+	app, err := f.conn.Integer("PRAGMA application_id")
 	if err != nil {
 		return err
 	}
-	version, err := f.number("PRAGMA user_version")
+	version, err := f.conn.Integer("PRAGMA user_version")
 	if err != nil {
 		return err
 	}
 	if app == 0 && version == 0 {
-		tables, err := f.number("SELECT count(*) FROM sqlite_schema")
+		tables, err := f.conn.Integer("SELECT count(*) FROM sqlite_schema")
 		if err != nil {
 			return err
 		}
@@ -154,14 +154,14 @@ func (f *file) create() (err error) {
 // load reads whose file this is and compares the head with the events.
 func (f *file) load() error {
 	storeID, found, head := "", false, int64(0)
-	err := query(f.st.meta, nil, func(r *sqlite.Rows) {
+	err := f.st.meta.Each(nil, func(r *sqlite.Rows) {
 		found = true
 		storeID, f.backendID, head = r.Text(0), r.Text(1), r.Int64(2)
 	})
 	if err != nil {
 		return err
 	}
-	switch last, err := f.number("SELECT coalesce(max(seq), 0) FROM events"); {
+	switch last, err := f.conn.Integer("SELECT coalesce(max(seq), 0) FROM events"); {
 	case err != nil:
 		return err
 	case !found || f.backendID == "":
@@ -290,28 +290,6 @@ func (f *file) again() error {
 	err := f.connect()
 	f.suspect = err != nil
 	return err
-}
-
-// number runs a statement that gives one integer.
-func (f *file) number(sql string) (n int64, err error) {
-	s, err := f.conn.Prepare(sqlite.Internal, sql)
-	if err != nil {
-		return 0, err
-	}
-	err = query(s, nil, func(r *sqlite.Rows) { n = r.Int64(0) })
-	return n, err
-}
-
-// query calls row for each row.
-func query(s *sqlite.Stmt, args []any, row func(*sqlite.Rows)) error {
-	rows, err := s.Query(args)
-	if err != nil {
-		return err
-	}
-	for rows.Next() {
-		row(rows)
-	}
-	return errors.Join(rows.Err(), rows.Close())
 }
 
 // wrap makes an error of the file name the file and what was done with it. Errors of this package stay as they are.

@@ -147,13 +147,9 @@ func (w *world) catchUp() (bool, error) {
 	if s.pulling != nil || s.lost {
 		return false, nil
 	}
-	for len(s.inbox) > 0 {
-		if err := w.apply(s); err != nil {
-			return true, err
-		}
-	}
-	if s.lost || len(w.leader.Published(s.m.PullRequest()).Published) == 0 {
-		return false, nil
+	did, err := w.applyAll(s)
+	if err != nil || s.lost || len(w.leader.Published(s.m.PullRequest()).Published) == 0 {
+		return did, err
 	}
 	r, err := send(w, "pull", s, s.m.PullRequest())
 	if err != nil {
@@ -167,12 +163,19 @@ func (w *world) catchUp() (bool, error) {
 	if err := w.answer(r); err != nil {
 		return true, err
 	}
+	_, err = w.applyAll(s)
+	return true, err
+}
+
+// applyAll lets a session apply what it has pulled.
+func (w *world) applyAll(s *sess) (did bool, err error) {
 	for len(s.inbox) > 0 {
+		did = true
 		if err := w.apply(s); err != nil {
 			return true, err
 		}
 	}
-	return true, nil
+	return did, nil
 }
 
 // loseRequest lets a session give up. The request is lost, or arrives yet.

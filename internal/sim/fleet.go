@@ -7,47 +7,42 @@ import (
 	"github.com/livestore-go/livestore/internal/wire"
 )
 
-const (
-	fleetClients  = 3
-	fleetSessions = 2
-)
-
-// fleet is a whole system: three clients of two sessions, and the server between them.
+// fleet is one store: some clients, and the room of the server between them.
 type fleet struct {
-	*book
+	*system
+	store   string // its id
 	peers   []*peer
 	server  *server
 	readers []*reader
-	pipes   int   // connections made so far
 	asleep  *peer // a client whose connection stands still while the others settle
-	storm   int   // of eight faults that are drawn, how many come true
 }
 
-func newFleet(seed uint64) (*fleet, error) {
-	f := &fleet{book: newBook(seed)}
+// newFleet makes a store with clients of these ids.
+func (s *system) newFleet(store string, clients []string) (*fleet, error) {
+	f := &fleet{system: s, store: store}
 	b, err := newBackend()
 	if err != nil {
 		return nil, err
 	}
-	f.server = &server{book: f.book, shelf: &shelf{book: f.book, b: b}, limits: room.Limits{
+	f.server = &server{book: f.book, store: store, shelf: &shelf{book: f.book, b: b}, limits: room.Limits{
 		Window: []int{1, 500, 5000, 0}[f.rng.IntN(4)], CacheBytes: []int{1, 600, 0}[f.rng.IntN(3)], Replies: []int{1, 3, 0}[f.rng.IntN(3)],
 	}}
-	f.storm = []int{0, 1, 1, 2, 3, 5}[f.rng.IntN(6)]
 	f.server.start()
-	for i := range fleetClients {
+	for _, id := range clients {
 		w := &world{
-			book: f.book, client: fmt.Sprintf("c%d", i+1), synced: true, sessions: make([]*sess, fleetSessions), ledger: newLedger(),
-			maxEvents: []int{1, 1, 2, 3, 5, 100}[f.rng.IntN(6)], schema: f.rng.IntN(len(schemas)), backend: b,
+			book: f.book, store: store, client: id, synced: true, sessions: make([]*sess, f.one(1, 1, 1, 2, 2, 2, 2, 3, 4)), ledger: newLedger(),
+			maxEvents: f.one(1, 1, 2, 3, 5, 100), schema: f.rng.IntN(len(schemas)), backend: b,
 		}
 		w.maxPush = w.maxEvents
-		p := &peer{world: w, buffer: []int{1, 2, 4, 16}[f.rng.IntN(4)]}
+		p := &peer{world: w, fleet: f, buffer: f.one(1, 2, 4, 16)}
 		f.peers = append(f.peers, p)
-		files, err := empty(w.client, w.schema, len(w.sessions))
+		files, err := empty(store, w.client, w.schema, len(w.sessions))
 		if err != nil {
 			return f, err
 		}
 		w.disk = newDisk(files.Kill())
-		f.tracef("%s: schema %d, %d events a push, %d chunks wait", w.client, w.schema, w.maxEvents, p.buffer)
+		f.tracef("%s: %d sessions of store %s, schema %d, %d events a push, %d chunks wait", w.client, len(w.sessions), store, w.schema,
+			w.maxEvents, p.buffer)
 		if err := w.boot(); err != nil {
 			return f, err
 		}
@@ -55,6 +50,9 @@ func newFleet(seed uint64) (*fleet, error) {
 	}
 	return f, nil
 }
+
+// one draws one of several numbers.
+func (b *book) one(of ...int) int { return of[b.rng.IntN(len(of))] }
 
 // reset makes the peer that of the leader of now. What was under way with the one before nobody waits for.
 func (p *peer) reset() {
@@ -69,10 +67,9 @@ func (f *fleet) dial(p *peer) bool {
 	if p.pipe != nil || f.server.room == nil {
 		return false
 	}
-	f.pipes++
-	p.pipe = &pipe{no: f.pipes, dialect: []wire.Dialect{wire.E3, wire.E4}[f.rng.IntN(2)]}
+	p.pipe = &pipe{no: f.nth("pipe"), dialect: []wire.Dialect{wire.E3, wire.E4}[f.rng.IntN(2)]}
 	p.eager = f.rng.IntN(2) == 0
-	f.tracef("  %s has pipe %d, %s", p.client, f.pipes, p.pipe.dialect)
+	f.tracef("  %s has pipe %d, %s", p.client, p.pipe.no, p.pipe.dialect)
 	f.server.connect(p.pipe)
 	p.send(wire.Ping{})
 	return true
@@ -307,7 +304,7 @@ func (f *fleet) serverCrash(*peer) (bool, error) {
 		return false, nil
 	}
 	f.count("fault: server crashed")
-	f.server.crash()
+	f.crashServer()
 	return true, nil
 }
 
@@ -315,7 +312,7 @@ func (f *fleet) serverStart(*peer) (bool, error) {
 	if f.server.room != nil {
 		return false, nil
 	}
-	f.server.start()
+	f.startServer()
 	return true, nil
 }
 

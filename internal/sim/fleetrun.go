@@ -1,122 +1,16 @@
 package sim
 
 import (
-	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 
 	"github.com/livestore-go/livestore/event"
 )
 
-// RunFleet runs the schedule of a seed on three clients and a server. Options.Steps is 400 when it is 0.
-func RunFleet(seed uint64, opts *Options) (res Result) {
-	var o Options
-	if opts != nil {
-		o = *opts
-	}
-	if o.Steps == 0 {
-		o.Steps = 400
-	}
-	res.Seed = seed
-	f, err := newFleet(seed)
-	if f == nil {
-		res.Err = err
-		return res
-	}
-	defer f.close()
-	if err == nil {
-		err = f.run(o.Steps)
-	}
-	res.Hash, res.Counts, res.Trace, res.Err = f.hash(), f.counts, f.trace, err
-	return res
-}
-
-// fleetActions are the actions of a world that have to do with the client alone, and how often they come; fleetFaults those of them that
-// are faults.
-var (
-	fleetActions = map[string]int{
-		"commit": 12, "push": 60, "serve push": 60, "deliver": 45, "pull": 15, "serve": 45, "apply": 90, "catch up": 40, "retry": 15, "drop": 1,
-		"audit": 1, "session close": 1,
-	}
-	fleetFaults = map[string]int{
-		"lose request": 3, "lose answer": 3, "reboot": 2, "undo gone": 1, "session crash": 1, "kill": 1, "power": 1, "restart": 1,
-		"disk fails": 2, "full disk": 1,
-	}
-)
-
-// fleetTable is all that may happen.
-var fleetTable, fleetTotal = func() (all []deed, total int) {
-	for _, a := range actions {
-		if n := fleetActions[a.name] + fleetFaults[a.name]; n > 0 {
-			all = append(all, deed{"client: " + a.name, n, fleetFaults[a.name] > 0, func(_ *fleet, p *peer) (bool, error) { return a.do(p.world) }})
-		}
-	}
-	all = append(all, fleetDeeds...)
-	for _, d := range all {
-		total += d.weight
-	}
-	return all, total
-}()
-
-func (f *fleet) run(steps int) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	for n := 0; n < steps; {
-		at := f.rng.IntN(fleetTotal)
-		i := 0
-		for at >= fleetTable[i].weight {
-			at -= fleetTable[i].weight
-			i++
-		}
-		d, p := fleetTable[i], f.peers[f.rng.IntN(len(f.peers))]
-		if d.fault && f.rng.IntN(8) >= f.storm {
-			continue
-		}
-		mark := len(f.trace)
-		f.tracef("%d %s %s", n, p.client, d.name)
-		done, err := f.do(d, p)
-		if err != nil {
-			return fmt.Errorf("action %d, %s of %s: %w", n, d.name, p.client, err)
-		}
-		if !done {
-			f.trace = f.trace[:mark]
-			continue
-		}
-		f.count("action: " + d.name)
-		n++
-	}
-	return f.settle()
-}
-
-// do does one thing, and what follows when the disk fails in it.
-func (f *fleet) do(d deed, p *peer) (done bool, err error) {
-	done, err = d.do(f, p)
-	if p.disk.failed() {
-		if _, bad := errors.AsType[*failure](err); bad {
-			return done, fmt.Errorf("as the disk fails: %w", err)
-		}
-		f.count("crash: in " + d.name)
-		f.tracef("  the disk has failed: %t", err != nil)
-		done, err = true, p.crash(f.rng.IntN(2) == 0)
-	}
-	if err != nil || !done {
-		return done, err
-	}
-	if p.of != p.leader {
-		f.count("fault: client ended")
-		p.reset()
-	}
-	return true, p.stands()
-}
-
 // settle lets faults end and everything be delivered, and compares everything. In every third schedule all start anew then, and
 // everything is compared once more.
 func (f *fleet) settle() error {
-	f.tracef("settle")
+	f.tracef("settle store %s", f.store)
 	if err := f.heal(); err != nil {
 		return fmt.Errorf("settle: %w", err)
 	}
@@ -128,7 +22,7 @@ func (f *fleet) settle() error {
 		}
 		f.asleep = nil
 	}
-	if err := f.all("settle"); err != nil {
+	if err := f.finish("settle"); err != nil {
 		return err
 	}
 	for range f.rng.IntN(3) {
@@ -136,23 +30,11 @@ func (f *fleet) settle() error {
 			return err
 		}
 	}
-	if f.rng.IntN(3) > 0 {
-		return nil
-	}
-	f.tracef("all start anew")
-	f.server.crash()
-	for _, p := range f.peers {
-		if _, err := p.restart(); err != nil {
-			return fmt.Errorf("start anew: %w", err)
-		}
-		p.reset()
-	}
-	f.server.start()
-	return f.all("started anew")
+	return nil
 }
 
-// all delivers and compares everything.
-func (f *fleet) all(when string) error {
+// finish delivers and compares everything.
+func (f *fleet) finish(when string) error {
 	err := f.rest()
 	if err == nil {
 		err = f.converged()
@@ -179,7 +61,7 @@ func (f *fleet) quiet() error {
 		return fmt.Errorf("a last commit: %w", err)
 	}
 	f.server.shelf.fails = 0
-	return f.all("a last commit")
+	return f.finish("a last commit")
 }
 
 // heal ends all faults. Both ends learn of each connection that does not work any more.

@@ -16,6 +16,7 @@ import (
 // ends the pull, or leaves the outcome of a push open, ends the round.
 type peer struct {
 	*world
+	fleet  *fleet
 	of     *leader.Machine // whose peer it is; another one after a restart
 	buffer int             // chunks that wait for the leader before the pull is asked for anew
 
@@ -86,7 +87,7 @@ func (p *peer) begin() bool {
 func (p *peer) ask() {
 	r := p.round
 	r.id = p.id()
-	m := &wire.Pull{ID: r.id, StoreID: storeID, Live: true}
+	m := &wire.Pull{ID: r.id, StoreID: p.store, Live: true}
 	if r.backend != "" {
 		m.Cursor = &wire.Cursor{BackendID: r.backend, After: r.at}
 	}
@@ -221,10 +222,10 @@ func (p *peer) failure(m *wire.Exit) (err, bad error) {
 	}
 	reason := m.Failure[0]
 	if ahead, ok := errors.AsType[*wire.ServerAheadError](reason.Err); ok {
-		return &provider.ServerAheadError{StoreID: storeID, Head: ahead.MinimumExpectedNum, Provided: ahead.ProvidedNum}, nil
+		return &provider.ServerAheadError{StoreID: p.store, Head: ahead.MinimumExpectedNum, Provided: ahead.ProvidedNum}, nil
 	}
 	if unknown, ok := errors.AsType[*wire.UnknownError](reason.Err); ok && p.counts["server: disk fails"] > 0 {
-		return &provider.BackendError{StoreID: storeID, Why: unknown.Error()}, nil
+		return &provider.BackendError{StoreID: p.store, Why: unknown.Error()}, nil
 	}
 	return nil, failf("the server answers %s: %s", p.client, describeServer(m))
 }
@@ -336,7 +337,7 @@ func (p *peer) hand() (bool, error) {
 	}
 	p.push = &pushing{id: p.id(), batch: batch}
 	p.tracef("  %s pushes %s: %s", p.client, p.push.id, spanGlobal(batch))
-	p.send(&wire.Push{ID: p.push.id, StoreID: storeID, Batch: batch, BackendID: id})
+	p.send(&wire.Push{ID: p.push.id, StoreID: p.store, Batch: batch, BackendID: id})
 	return true, nil
 }
 
@@ -391,5 +392,17 @@ func (p *peer) stands() error {
 	if head > p.backend.head() {
 		return failf("%s has e%d confirmed, and the server is at e%d", p.client, head, p.backend.head())
 	}
-	return p.leader.Halted()
+	return p.halted()
+}
+
+// halted returns why the leader has stopped to sync, when it has no reason to.
+func (p *peer) halted() error {
+	err := p.leader.Halted()
+	if _, changed := errors.AsType[*leader.BackendChangedError](err); changed && p.fleet.server.changed {
+		return nil
+	}
+	if failed, ok := errors.AsType[*leader.EventError](err); ok && p.fails(failed) {
+		return nil
+	}
+	return err
 }

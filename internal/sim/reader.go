@@ -24,9 +24,8 @@ func (f *fleet) visit(*peer) (bool, error) {
 	if len(f.readers) == mostReaders || f.server.room == nil {
 		return false, nil
 	}
-	f.pipes++
-	r := &reader{pipe: &pipe{no: f.pipes, dialect: wire.E3}, id: wire.StringID("0"), live: f.rng.IntN(2) == 0}
-	m := &wire.Pull{StoreID: storeID, Live: r.live}
+	r := &reader{pipe: &pipe{no: f.nth("pipe"), dialect: wire.E3}, id: wire.StringID("0"), live: f.rng.IntN(2) == 0}
+	m := &wire.Pull{StoreID: f.store, Live: r.live}
 	if f.rng.IntN(2) == 0 {
 		r.pipe.dialect, r.id = wire.E4, wire.NumberID(0)
 	}
@@ -35,7 +34,7 @@ func (f *fleet) visit(*peer) (bool, error) {
 		m.Cursor = &wire.Cursor{BackendID: backendID, After: r.at}
 	}
 	m.ID = r.id
-	f.tracef("  a reader has pipe %d, from e%d, live %t", f.pipes, r.at, r.live)
+	f.tracef("  a reader has pipe %d, from e%d, live %t", r.pipe.no, r.at, r.live)
 	f.readers = append(f.readers, r)
 	f.server.connect(r.pipe)
 	r.pipe.send(m, false)

@@ -11,7 +11,8 @@ import (
 
 // Options changes a run.
 type Options struct {
-	Steps int // actions before everything comes to rest; 0 means 80
+	Steps   int            // actions before everything comes to rest; 0 means 80
+	Weights map[string]int // how often what is drawn in a fleet, in place of the usual: 0 means never
 }
 
 // Result is what became of a schedule.
@@ -21,6 +22,7 @@ type Result struct {
 	Counts map[string]int // how often what happened
 	Trace  []string       // what happened, a line each
 	Err    error          // what must not be, nil when all is well
+	Script Script         // of a fleet: what happened, to be run again without what does not matter
 }
 
 // Run runs the schedule of a seed.

@@ -15,13 +15,15 @@ import (
 // driver of a room does, one thing at a time.
 type server struct {
 	*book
-	shelf  *shelf
-	limits room.Limits
-	room   *room.Room      // nil while the server is down
-	more   bool            // the room has more to give
-	clock  int             // seconds that have passed
-	pipes  []*pipe         // that it has not noticed the end of
-	paging map[pageOf]bool // pulls that have not been given the head yet
+	store   string // its id
+	shelf   *shelf
+	limits  room.Limits
+	room    *room.Room      // nil while the server is down
+	more    bool            // the room has more to give
+	clock   int             // seconds that have passed
+	pipes   []*pipe         // that it has not noticed the end of
+	changed bool            // its log was set back, or made anew
+	paging  map[pageOf]bool // pulls that have not been given the head yet
 }
 
 // pageOf is a pull on a connection.
@@ -32,7 +34,7 @@ type pageOf struct {
 
 func (s *server) start() {
 	s.paging = map[pageOf]bool{}
-	s.room = room.New(room.Config{StoreID: storeID, Log: s.shelf, Limits: s.limits})
+	s.room = room.New(room.Config{StoreID: s.store, Log: s.shelf, Limits: s.limits})
 	s.more = false
 	s.shelf.dead, s.shelf.fails, s.shelf.dies = false, 0, false
 }

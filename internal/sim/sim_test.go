@@ -1,7 +1,6 @@
 package sim_test
 
 import (
-	"bufio"
 	"flag"
 	"fmt"
 	"maps"
@@ -97,8 +96,8 @@ func replay(t *testing.T, a, b sim.Result) {
 	t.Fatalf("seed %d does not replay: %d lines, and %d", a.Seed, len(a.Trace), len(b.Trace))
 }
 
-// TestMended runs the seeds that once failed. Each line of testdata/seeds/*.txt is a seed, and the number of actions if it is not the
-// usual one; what follows # says what had failed.
+// TestMended runs what once failed. A file of testdata/seeds is a script of a fleet (see [sim.Script]), or a list: each line a seed of a
+// client. What follows # says what had failed.
 func TestMended(t *testing.T) {
 	files, err := filepath.Glob("testdata/seeds/*.txt")
 	if err != nil || len(files) == 0 {
@@ -106,30 +105,53 @@ func TestMended(t *testing.T) {
 	}
 	for _, name := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(name), ".txt"), func(t *testing.T) {
-			f, err := os.Open(name)
+			t.Parallel()
+			text, err := os.ReadFile(name)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer f.Close()
-			n := 0
-			for in := bufio.NewScanner(f); in.Scan(); {
-				line, _, _ := strings.Cut(in.Text(), "#")
-				fields := strings.Fields(line)
-				if len(fields) == 0 {
-					continue
-				}
-				seed, err := strconv.ParseUint(fields[0], 10, 64)
-				if err != nil {
-					t.Fatal(err)
-				}
-				n++
-				if r := sim.Run(seed, nil); r.Err != nil {
-					t.Error(r)
-				}
+			if slices.ContainsFunc(strings.Split(string(text), "\n"), func(l string) bool { return strings.HasPrefix(l, "fleet ") }) {
+				mendedScript(t, string(text))
+				return
 			}
-			if n == 0 {
-				t.Error("no seed in it")
-			}
+			mendedSeeds(t, string(text))
 		})
+	}
+}
+
+func mendedScript(t *testing.T, text string) {
+	t.Helper()
+	script, err := sim.ParseScript(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := script.Run()
+	if r.Err != nil {
+		t.Error(r)
+	}
+	if n := len(script.Steps); n > 0 && len(r.Script.Steps) < n/2 {
+		t.Errorf("of the %d steps of the script only %d can be done: it no longer shows what it did", n, len(r.Script.Steps))
+	}
+}
+
+func mendedSeeds(t *testing.T, text string) {
+	t.Helper()
+	n := 0
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(line, "#")
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		seed, err := strconv.ParseUint(line, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+		if r := sim.Run(seed, nil); r.Err != nil {
+			t.Error(r)
+		}
+	}
+	if n == 0 {
+		t.Error("no seed in it")
 	}
 }

@@ -36,6 +36,7 @@ const (
 type world struct {
 	*book
 
+	store     string // its id
 	client    string // its id
 	synced    bool   // there is a sync backend
 	maxPush   int    // events in a push to it, unless a commit has more
@@ -57,15 +58,22 @@ type world struct {
 
 // book is where a schedule comes from, and where it is written down.
 type book struct {
+	seed   uint64
+	src    *rand.PCG
 	rng    *rand.Rand
 	trace  []string
 	counts map[string]int
 	ids    int // given so far
+	nums   map[string]int
 }
 
 func newBook(seed uint64) *book {
-	return &book{rng: rand.New(rand.NewPCG(seed, 0x5eed)), counts: map[string]int{}}
+	src := rand.NewPCG(seed, 0x5eed)
+	return &book{seed: seed, src: src, rng: rand.New(src), counts: map[string]int{}}
 }
+
+// draw lets what is drawn from here on depend on the seed and a number, and not on what was drawn before.
+func (b *book) draw(n uint64) { b.src.Seed(b.seed, n) }
 
 func (b *book) tracef(format string, args ...any) {
 	b.trace = append(b.trace, fmt.Sprintf(format, args...))
@@ -80,6 +88,15 @@ func (b *book) hash() uint64 {
 }
 
 func (b *book) count(what string) { b.counts[what]++ }
+
+// nth counts things of a kind.
+func (b *book) nth(kind string) int {
+	if b.nums == nil {
+		b.nums = map[string]int{}
+	}
+	b.nums[kind]++
+	return b.nums[kind]
+}
 
 func (b *book) newID(kind string) string {
 	b.ids++
@@ -124,13 +141,13 @@ func (q *queue) Close() error {
 }
 
 func newWorld(seed uint64) (*world, error) {
-	w := &world{book: newBook(seed), client: clientID, sessions: make([]*sess, slots), ledger: newLedger()}
+	w := &world{book: newBook(seed), store: storeID, client: clientID, sessions: make([]*sess, slots), ledger: newLedger()}
 	w.synced = w.rng.IntN(5) > 0
 	w.maxPush = []int{1, 2, 3, 50}[w.rng.IntN(4)]
 	w.schema = w.rng.IntN(len(schemas))
 	files := faultfs.New()
 	if w.rng.IntN(8) > 0 {
-		empty, err := empty(w.client, w.schema, slots)
+		empty, err := empty(w.store, w.client, w.schema, slots)
 		if err != nil {
 			return nil, err
 		}
@@ -148,14 +165,15 @@ func newWorld(seed uint64) (*world, error) {
 	return w, nil
 }
 
-// empties are the files of stores without events, by client, schema and sessions. To make them takes as long as all the rest of a schedule.
+// empties are the files of stores without events, by store, client, schema and sessions. To make them takes as long as all the rest of a schedule.
 var empties sync.Map
 
-func empty(client string, schema, sessions int) (*faultfs.FS, error) {
-	made, _ := empties.LoadOrStore(fmt.Sprint(client, schema, sessions), sync.OnceValues(func() (*faultfs.FS, error) {
+func empty(store, client string, schema, sessions int) (*faultfs.FS, error) {
+	made, _ := empties.LoadOrStore(fmt.Sprint(store, client, schema, sessions), sync.OnceValues(func() (*faultfs.FS, error) {
 		files := faultfs.New()
 		w := &world{
-			book: newBook(0), client: client, schema: schema, disk: newDisk(files), sessions: make([]*sess, sessions), ledger: newLedger(),
+			book: newBook(0), store: store, client: client, schema: schema, disk: newDisk(files), sessions: make([]*sess, sessions),
+			ledger: newLedger(),
 		}
 		err := w.boot()
 		for _, s := range w.sessions {
@@ -171,7 +189,7 @@ func empty(client string, schema, sessions int) (*faultfs.FS, error) {
 // boot starts the process: log, state, what journals hold, and the sessions.
 func (w *world) boot() error {
 	log, err := eventlog.Open("eventlog.db", &eventlog.Options{
-		StoreID: storeID, VFS: w.disk.Name(), NewClientID: func() string { return w.client },
+		StoreID: w.store, VFS: w.disk.Name(), NewClientID: func() string { return w.client },
 	})
 	if err != nil {
 		return err
@@ -193,7 +211,7 @@ func (w *world) boot() error {
 		return engine, err
 	}
 	w.leader, err = leader.NewMachine(leader.Config{
-		StoreID: storeID, Log: log, State: engine, Synced: w.synced, MaxPush: w.maxPush,
+		StoreID: w.store, Log: log, State: engine, Synced: w.synced, MaxPush: w.maxPush,
 		Limits: provider.Limits{Events: w.maxEvents}, NewID: func() string { return w.newID("s") },
 		Logger: logger, Rebuild: rebuild,
 	})
@@ -273,7 +291,7 @@ func (w *world) open(slot int) error {
 	}
 	name := w.newID("j")
 	h := journal.Header{
-		Journal: name, ClientID: w.client, SessionID: id, StoreID: storeID, Created: epoch.Add(time.Duration(w.ids) * time.Second),
+		Journal: name, ClientID: w.client, SessionID: id, StoreID: w.store, Created: epoch.Add(time.Duration(w.ids) * time.Second),
 	}
 	q, err := journal.NewQueue(w.disk, h)
 	if err != nil {
@@ -281,7 +299,7 @@ func (w *world) open(slot int) error {
 	}
 	s := &sess{slot: slot, id: id, journal: &queue{Queue: q}}
 	s.m = session.NewMachine(session.Config{
-		Request:  session.Request{StoreID: storeID, Schema: schemas[w.schema], MaxPending: 200, Logger: slog.New(handler{w})},
+		Request:  session.Request{StoreID: w.store, Schema: schemas[w.schema], MaxPending: 200, Logger: slog.New(handler{w})},
 		ClientID: w.client, SessionID: id, Journal: s.journal, Durable: true, Synced: w.synced,
 	})
 	w.sessions[slot] = s

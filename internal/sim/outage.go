@@ -1,0 +1,4 @@
+package sim
+
+// serverDeeds are what may befall the log of the server.
+var serverDeeds []deed

@@ -35,6 +35,10 @@ type Options struct {
 	// 0 means 100,000.
 	MaxPending int
 
+	// WhenHalted says what becomes of commits while an event of the sync backend does not apply here and sync waits for another version
+	// of the app, see [PausedEvent]. The default is [AcceptCommits].
+	WhenHalted HaltPolicy
+
 	// Logger gets what nobody can be told by an error. Nil means [slog.Default].
 	Logger *slog.Logger
 }
@@ -55,6 +59,9 @@ func (o *Options) filled() (Options, error) {
 	}
 	if f.InitialSync < 0 {
 		return f, fmt.Errorf("open store %s: InitialSync is %s: it is how long to wait, 0 for not at all", f.StoreID, f.InitialSync)
+	}
+	if f.WhenHalted > RefuseCommits {
+		return f, fmt.Errorf("open store %s: WhenHalted is %s: use AcceptCommits or RefuseCommits", f.StoreID, f.WhenHalted)
 	}
 	if f.MaxPending == 0 {
 		f.MaxPending = defaultMaxPending

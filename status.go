@@ -1,6 +1,7 @@
 package livestore
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"sync"
@@ -27,6 +28,10 @@ type SyncStatus struct {
 	CaughtUp  bool        // on this connection, everything has been pulled that the backend had when it began
 	Paused    PauseReason // why sync waits for somebody; empty when it does not
 	Why       string      // the last error of sync in words, empty when all is well
+
+	// HaltedAt is the event of the backend that does not apply here, e0 when there is none: see [PausedEvent]. It is known when the
+	// store has read from the backend since it was opened, and stays until the event applies, or is not there any more.
+	HaltedAt event.SeqNum
 }
 
 // Synced says that this session has everything the backend has, and the backend everything that was committed here, as far as both are
@@ -45,11 +50,15 @@ const (
 	// PausedCredentials: the backend refuses the credentials. The provider asks again by itself, wsprovider once a minute, and
 	// ResumeSync does at once.
 	PausedCredentials = link.PausedCredentials
-	// PausedBackend: the backend is another one than the store has synced with, or was set back to an earlier state. That ends when the
-	// old one is back, or when the app opens another directory, where what the old one had not confirmed has to be committed again.
+	// PausedBackend: the backend is another one than the store has synced with, or was set back to an earlier state. Nothing is pushed to
+	// it and nothing is deleted. That ends when the old one is back and [Store.ResumeSync] is called, or with [Store.Rebase], which goes
+	// on with the backend as it is and keeps every event.
 	PausedBackend = link.PausedBackend
 	// PausedEvent: an event of the backend does not apply here, or is unknown and the schema says to fail: this app is older than the
-	// one that committed it. What comes after it is pulled when an app that can apply it opens the store, or after ResumeSync.
+	// one that committed it, or has a materializer with a fault. What comes before the event is applied. The event and what follows it is
+	// neither applied nor kept: it stays with the backend, whose head is followed. Nothing is pushed, for what is pending would have to
+	// be rebased onto what does not apply. Reads go on, and commits as [Options] say with WhenHalted. When a schema that can apply the
+	// event opens the store, sync goes on by itself; ResumeSync and every new connection try the event again.
 	PausedEvent = link.PausedEvent
 	// PausedRejected: the backend will not store a pending commit, because of its size or by a rule of its own. It and what was committed
 	// after it waits, while events of others are still pulled. The backend is asked again once a minute, and by ResumeSync;
@@ -66,9 +75,22 @@ func (s *Store) SyncStatus() SyncStatus {
 		LocalHead: in.LocalHead, LeaderHead: in.LeaderHead, UpstreamHead: in.UpstreamHead,
 		BackendHead: event.SeqNum{Global: max(in.Uplink.Head, in.UpstreamHead.Global)},
 		Pending:     in.Pending, Unconfirmed: int(in.LocalHead.Global - in.UpstreamHead.Global), SetAside: in.SetAside,
-		Connected: in.Uplink.Connected, CaughtUp: in.Uplink.CaughtUp, Paused: in.Uplink.Paused, Why: in.Uplink.Why,
+		Connected: in.Uplink.Connected, CaughtUp: in.Uplink.CaughtUp, Paused: in.Uplink.Paused, Why: cmp.Or(in.Uplink.Why, in.Why),
+		HaltedAt: in.Uplink.HaltedAt,
 	}
 }
+
+// HaltPolicy says what becomes of commits while an event of the sync backend does not apply here: [Options] have it as WhenHalted.
+type HaltPolicy = session.HaltPolicy
+
+const (
+	// AcceptCommits admits them. They are kept on this client, and pushed when sync goes on; those that do not apply any more behind what
+	// is pulled then are set aside.
+	AcceptCommits = session.AcceptCommits
+	// RefuseCommits refuses them with a *[HaltedError], as [SetAside.Retry] is: for an app that would rather be updated than have commits
+	// that rest on an old state. Client-only events are refused too.
+	RefuseCommits = session.RefuseCommits
+)
 
 // WatchSyncStatus iterates over the status: the current one at once, and from then on each time it has changed. A slow loop
 // misses some. It ends when ctx is done or the store is closed.

@@ -67,6 +67,7 @@ func Open(ctx context.Context, schema *state.Schema, adapter Adapter, opts *Opti
 	}
 	in, err := adapter.Open(ctx, session.Request{
 		StoreID: o.StoreID, Schema: schema, MaxPending: o.MaxPending, Logger: o.Logger, OnBoot: o.OnBoot, SyncPayload: payload,
+		WhenHalted: o.WhenHalted,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", o.StoreID, err)
@@ -162,7 +163,8 @@ func (s *Store) Shutdown(ctx context.Context) error {
 // durable adapter they survive the end of the process. When it returns an error nothing happened and the store goes
 // on: wrong arguments are an *[event.ArgsError], an event that is not in the schema is an *[UnknownEventError], a materializer
 // that fails is a *[MaterializeError], a synced event that no sync backend takes is an *[EventTooLargeError], too many pending events
-// are a *[PendingFullError], no draft is [ErrEmptyCommit], a closed store is [ErrClosed].
+// are a *[PendingFullError], no draft is [ErrEmptyCommit], a closed store is [ErrClosed]; with [RefuseCommits], a commit while an event of
+// the backend does not apply is a *[HaltedError].
 func (s *Store) Commit(ctx context.Context, drafts ...event.Draft) (*Receipt, error) {
 	select {
 	case <-s.closed:
@@ -188,6 +190,9 @@ type (
 	// PendingFullError says that at most Max events may wait for the leader: Pending do already, and a commit of Events was one too
 	// many. Nothing was committed.
 	PendingFullError = session.PendingFullError
+	// HaltedError says that Event, an event of the sync backend, does not apply here, and that commits are refused meanwhile because the
+	// store was opened with [RefuseCommits]. Why says in words what is wrong. Nothing was committed.
+	HaltedError = session.HaltedError
 	// UnknownEventError says that Event, the name of a committed event, is not in the schema. Nothing was committed.
 	UnknownEventError = session.UnknownEventError
 	// OtherDefinitionError says that a committed event has the name of one in the schema, Event, and is another definition. Nothing was

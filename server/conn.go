@@ -63,6 +63,7 @@ func (c *conn) serve() {
 		c.cut(nil)
 		c.host.put(input{kind: leave, conn: c})
 		c.writer.Wait()
+		c.letGo()
 		log.Debug("a client is gone", "why", context.Cause(c.ctx))
 	}()
 	why := c.read()
@@ -94,6 +95,10 @@ func (c *conn) cut(why error) {
 		_ = c.net.Close() // it may be closed already, and is gone either way
 	}
 }
+
+// letGo lets the memory of the connection be collected, when nobody uses it any more: the library keeps one that it has not closed itself
+// for ever, by a finalizer within a cycle.
+func (c *conn) letGo() { _ = c.ws.CloseNow() }
 
 // finish ends the connection when all that it has asked for is done and all answers are written.
 func (c *conn) finish() {

@@ -116,6 +116,7 @@ func (s *Server) serveWS(w http.ResponseWriter, r *http.Request, q wire.Query) {
 	c := newConn(s, h, ws, hijacked.conn, who)
 	if !s.add(c) {
 		c.cut(errCut)
+		c.letGo()
 		return
 	}
 	defer s.remove(c)

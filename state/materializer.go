@@ -99,11 +99,17 @@ func (e *PanicError) Unwrap() error {
 
 // UnknownEventError says that an event is none of the schema's. What a store does about it says [Schema.UnknownEvents].
 type UnknownEventError struct {
-	Event string // name of the event
-	Num   event.SeqNum
+	StoreID string // store that is not opened because the event is in its log; empty otherwise
+	Event   string // name of the event
+	Num     event.SeqNum
 }
 
 func (e *UnknownEventError) Error() string {
+	if e.StoreID != "" {
+		return fmt.Sprintf("the log of store %s has event %s %s, which is none of this schema's, and UnknownEvents is Fail: it comes from "+
+			"another version of the app; update this one, add its definition, or use another policy. The log is as it was",
+			e.StoreID, e.Event, e.Num)
+	}
 	return fmt.Sprintf("event %s %s is none of this schema's: it comes from another version of the app; update this one, "+
 		"or add its definition", e.Event, e.Num)
 }

@@ -2,12 +2,15 @@ package state
 
 import (
 	"errors"
+	"runtime/debug"
 
 	"github.com/livestore-go/livestore/event"
 )
 
 // UnknownPolicy is what a store does about an event that is none of the schema's, as an older version of an app meets them:
-// [Warn], [Ignore], [Fail] or [Callback]. The event stays in the log whatever is chosen, and is materialized after an update.
+// [Warn], [Ignore], [Fail] or [Callback]. Whatever is chosen, the event is not lost, and is materialized in its place when a schema that
+// knows it opens the store. With Fail it waits in the log of the sync backend, with the others in the log of the client. A commit of this
+// client that is unknown to the schema, after a downgrade of the app, is not pushed until a schema that knows it opens the store.
 type UnknownPolicy interface{ policy() Unknown }
 
 // UnknownMode is the plain part of an [UnknownPolicy].
@@ -18,7 +21,9 @@ const (
 	Warn UnknownMode = iota
 	// Ignore goes on.
 	Ignore
-	// Fail stops the store with an *[UnknownEventError].
+	// Fail takes no such event: one that comes from the sync backend halts sync there, before it enters the log of the client, and a store
+	// whose log or journals have one already, by another policy or another version of the app, is not opened. The error is an
+	// *[UnknownEventError]. Opening a store reads the names of its whole log.
 	Fail
 	calls
 )
@@ -30,7 +35,12 @@ func (m UnknownMode) String() string {
 	return [...]string{"warn", "ignore", "fail", "callback"}[min(m, calls)]
 }
 
-// Callback calls f with the event and goes on. f must return soon and not call the store.
+// Callback calls f with the event and goes on.
+//
+// f is called once for each event, after it has entered the log of the client; not again when a rebase gives it another number. An app that
+// is killed at that moment may miss the call. When a store opens and derives its state anew, as it does after an update of the app, f is
+// called once more for each event of the log that is still unknown. The calls come one at a time and without locks, yet the store does
+// nothing else with its log meanwhile: f must return soon and not call the store. A panic of f is logged, and the store goes on.
 func Callback(f func(event.Client)) UnknownPolicy { return callback(f) }
 
 type callback func(event.Client)
@@ -41,6 +51,20 @@ func (c callback) policy() Unknown { return Unknown{Mode: calls, Callback: c} }
 type Unknown struct {
 	Mode     UnknownMode
 	Callback func(event.Client) // of [Callback], nil for the other modes
+}
+
+// Tell calls the callback, where there is one. The error is a *[PanicError] when it panics.
+func (u Unknown) Tell(e event.Client) (err error) {
+	if u.Callback == nil {
+		return nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = &PanicError{Value: p, Stack: debug.Stack()}
+		}
+	}()
+	u.Callback(e)
+	return nil
 }
 
 // UnknownEvents sets the policy of the schema.

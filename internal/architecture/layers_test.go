@@ -26,7 +26,10 @@ var layers = []layer{
 	{name: "server", is: "the sync backend as an http.Handler", may: []string{"event", "internal/wire", "internal/room"}},
 	{name: "server/storagetest", is: "what every storage must do", may: []string{"event", "server"}},
 	{name: "server/memstore", is: "a storage in memory", may: []string{"event", "server"}},
-	{name: "server/sqlitestore", is: "a storage in SQLite files", may: []string{"event", "server", "internal/sqlite"}},
+	{name: "internal/storedir", is: "a directory that package sqlitestore uses in place of the system's", may: []string{
+		"server", "internal/journal",
+	}},
+	{name: "server/sqlitestore", is: "a storage in SQLite files", may: []string{"event", "server", "internal/sqlite", "internal/storedir"}},
 	{name: "internal/cli", is: "the commands of the program livestore", may: []string{"server/..."}},
 	{name: "cmd/livestore", is: "the program", may: []string{"internal/cli"}},
 
@@ -42,12 +45,14 @@ var layers = []layer{
 		"event", "state", "internal/sqlite", "internal/journal", "internal/eventlog", "internal/materialize",
 	}},
 	{name: "internal/link", is: "what session and leader say to each other", may: []string{"event"}},
+	{name: "internal/breaker", is: "when a loop that gets nowhere waits, and for how long"},
 	{name: "internal/session", is: "the machine that admits commits, and its driver", may: []string{
 		"event", "state", "internal/sqlite", "internal/journal", "internal/syncstate", "internal/materialize", "internal/link",
+		"internal/breaker",
 	}},
 	{name: "internal/leader", is: "the machine that owns the log and talks upstream, and its driver", may: []string{
 		"event", "state", "provider", "internal/sqlite", "internal/journal", "internal/syncstate", "internal/eventlog",
-		"internal/materialize", "internal/link",
+		"internal/materialize", "internal/link", "internal/breaker",
 	}},
 
 	{name: ".", is: "what an app calls: Open, Commit, Get, Watch", may: []string{
@@ -70,8 +75,11 @@ var layers = []layer{
 		"event", "state", "provider", "internal/wire", "internal/room", "internal/sqlite", "internal/sqlite/crashvfs",
 		"internal/journal/...", "internal/syncstate",
 		"internal/eventlog", "internal/materialize", "internal/migrate", "internal/link", "internal/session", "internal/leader",
+		"server", "server/sqlitestore", "internal/storedir",
 	}},
+	{name: "internal/sim/cmd/simulate", is: "runs seeds until one fails", may: []string{"internal/sim"}},
 	{name: "internal/crashtest", is: "real processes, really killed"},
+	{name: "internal/bubble", is: "real stores, provider and server on pipes, in virtual time"},
 	{name: "internal/architecture", is: "this test"},
 }
 

@@ -4,7 +4,7 @@
 // It is the only source of truth (rule R6). A [Log.Commit] that returned is on disk. A file of a newer release, of another store or of
 // something else is refused and left as it is.
 //
-// # Format, version 1
+// # Format, version 2
 //
 // An SQLite database in WAL mode with application_id 0x4C53454C ("LSEL") and the version of the format in user_version.
 //
@@ -14,7 +14,10 @@
 //	events            position in the log (1, 2, …, without a gap) → the event
 //	set_aside         identity of the commit → error and time
 //	set_aside_events  the events of those commits
+//	archive           events of other clients that left the log, because the backend it was brought onto lacks them
 //
 // A sequence number is three columns: global, client and generation. args and sync_meta are JSON text exactly as it came.
 // The identity of an event is journal, ordinal and idx, all NULL for an event of another client.
+//
+// Version 1 had no archive.
 package eventlog

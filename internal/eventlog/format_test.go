@@ -269,12 +269,18 @@ func refused(t *testing.T, what string, err error, path string) {
 	}
 }
 
-var writeGolden = flag.Bool("golden", false, "write testdata/v1.db anew: only before its version is released")
+var writeGolden = flag.Bool("golden", false, "write the file of the newest version in testdata anew: only before that is released")
 
 func goldenAside() eventlog.SetAside {
 	return eventlog.SetAside{
 		ID: commitID(3), Events: chain(event.SeqNum{}, 0, 3, "sc"), Err: "UNIQUE constraint failed: todos.id",
 		At: time.Date(2026, 11, 24, 6, 0, 0, 0, time.UTC),
+	}
+}
+
+func goldenArchived() eventlog.Archived {
+	return eventlog.Archived{
+		ID: 1, Event: foreignEvent(3), BackendID: "backend before", At: time.Date(2026, 11, 24, 13, 0, 0, 0, time.UTC),
 	}
 }
 
@@ -287,10 +293,10 @@ func goldenEvents() []event.Client {
 	return events
 }
 
-// The file in testdata was written by the first release. Every later one reads it, or migrates it.
+// The files in testdata were written by the release that brought a version. Every later one reads them, or migrates them.
 func TestGolden(t *testing.T) {
-	const golden = "testdata/v1.db"
 	if *writeGolden {
+		golden := fmt.Sprintf("testdata/v%d.db", eventlog.Version)
 		os.Remove(golden)
 		l := open(t, golden)
 		update(t, l, appending(l, goldenEvents()),
@@ -300,7 +306,8 @@ func TestGolden(t *testing.T) {
 			func() error { return l.SetGeneration(1) },
 			func() error { return l.SetUpstream(event.SeqNum{Global: 2}) },
 			func() error { return l.SetBackendID("backend") },
-			func() error { return l.PutSetAside(goldenAside()) })
+			func() error { return l.PutSetAside(goldenAside()) },
+			func() error { return l.Archive(goldenArchived().Event, "backend before", goldenArchived().At) })
 		if _, err := l.SessionID(0, func() string { return "s1" }); err != nil {
 			t.Fatal(err)
 		}
@@ -308,11 +315,18 @@ func TestGolden(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for version := range eventlog.Version {
+		t.Run(fmt.Sprint("v", version+1), func(t *testing.T) { readGolden(t, version+1) })
+	}
+}
+
+func readGolden(t *testing.T, version int) {
 	path := filepath.Join(t.TempDir(), "log.db")
-	if err := os.WriteFile(path, contents(t, golden), 0o600); err != nil {
+	if err := os.WriteFile(path, contents(t, fmt.Sprintf("testdata/v%d.db", version)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	l := open(t, path)
+	equal(t, binary.BigEndian.Uint32(contents(t, path)[60:]), eventlog.Version)
 	equal(t, all(t, l), goldenEvents())
 	equal(t, l.Meta(), eventlog.Meta{
 		ClientID: "me", StoreID: "todos", Generation: 1, Upstream: event.SeqNum{Global: 2}, BackendID: "backend",
@@ -330,6 +344,13 @@ func TestGolden(t *testing.T) {
 	if err := l.Check(); err != nil {
 		t.Fatal(err)
 	}
+	archived, last := archive(t, l, 0, 0)
+	if version < 2 {
+		equal(t, len(archived), 0)
+		update(t, l, func() error { return l.Archive(goldenArchived().Event, "backend before", goldenArchived().At) })
+		_, last = archive(t, l, 0, 0)
+	}
+	equal(t, last, goldenArchived())
 	commit(t, l, 4, "sc") // and it can be written
 	equal(t, notation(all(t, l)), "e1 e2 e3r1 e3.1r1 e4r1 e4.1r1 e5r1 e5.1r1")
 }

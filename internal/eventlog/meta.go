@@ -46,10 +46,16 @@ func (l *Log) load() error {
 
 func (l *Log) loadHead() error {
 	l.head, l.headID, l.count = event.SeqNum{}, event.ID{}, 0
-	return l.st.last.Each(nil, func(r *sqlite.Rows) {
+	damaged := false
+	err := l.st.last.Each(nil, func(r *sqlite.Rows) {
 		e := l.scan(r)
 		l.head, l.headID, l.count = e.Num, e.ID, r.Int64(position)
+		damaged = l.count < 1 // or it would pass for an empty log
 	})
+	if err == nil && damaged {
+		err = fmt.Errorf("its last event stands at position %d: the file is damaged: keep a copy of it, then restore an older copy", l.count)
+	}
+	return err
 }
 
 // SetGeneration remembers the rebase generation. It can not fall.
@@ -189,6 +195,17 @@ func (l *Log) Taken(journal string) uint64 {
 		return row.taken
 	}
 	return 0
+}
+
+// AllTaken returns the highest ordinal taken of every journal that was not forgotten.
+func (l *Log) AllTaken() map[string]uint64 {
+	all := map[string]uint64{}
+	for name, row := range l.journals.known {
+		if !row.gone && row.taken > 0 {
+			all[name] = row.taken
+		}
+	}
+	return all
 }
 
 // ForgetJournal notes that the file of a journal has been removed.

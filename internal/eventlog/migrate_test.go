@@ -1,7 +1,9 @@
 package eventlog
 
 import (
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -37,28 +39,29 @@ func TestMigrationsRunAsOne(t *testing.T) {
 	}
 	before := columns()
 	const add = "ALTER TABLE events ADD COLUMN extra TEXT"
-	err = l.migrate(1, []string{add, "ALTER TABLE nothing ADD COLUMN extra TEXT"})
-	if err == nil || !strings.Contains(err.Error(), "migrate from version 2 to 3") {
+	steps := func(more ...string) []string { return slices.Concat(make([]string, Version-1), more) } // what is done already, and more
+	err = l.migrate(Version, steps(add, "ALTER TABLE nothing ADD COLUMN extra TEXT"))
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("migrate from version %d to %d", Version+1, Version+2)) {
 		t.Fatal(err)
 	}
-	if columns() != before || version() != 1 {
+	if columns() != before || version() != Version {
 		t.Fatalf("half of it is left: %d columns of %d, version %d", columns(), before, version())
 	}
-	if err := l.migrate(1, []string{add, "ALTER TABLE events ADD COLUMN more TEXT"}); err != nil {
+	if err := l.migrate(Version, steps(add, "ALTER TABLE events ADD COLUMN more TEXT")); err != nil {
 		t.Fatal(err)
 	}
-	if columns() != before+2 || version() != 3 {
+	if columns() != before+2 || version() != Version+2 {
 		t.Fatalf("%d columns of %d, version %d", columns(), before+2, version())
 	}
-	if err := l.migrate(3, []string{"", "", "ALTER TABLE events ADD COLUMN last TEXT"}); err != nil {
+	if err := l.migrate(Version+2, steps("", "", "ALTER TABLE events ADD COLUMN last TEXT")); err != nil {
 		t.Fatal(err)
 	}
-	if columns() != before+3 || version() != 4 {
+	if columns() != before+3 || version() != Version+3 {
 		t.Fatalf("%d columns of %d, version %d", columns(), before+3, version())
 	}
 	l.Close()
 	_, err = Open(path, &Options{StoreID: "todos"})
-	if fe, ok := err.(*FormatError); !ok || fe.Version != 4 {
+	if fe, ok := err.(*FormatError); !ok || fe.Version != Version+3 {
 		t.Fatalf("Open of a newer file = %v", err)
 	}
 }

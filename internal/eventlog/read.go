@@ -152,6 +152,7 @@ type statements struct {
 	meta, setGeneration, setUpstream, setBackend, slot, setSlot         *sqlite.Stmt
 	journals, addJournal, setTaken, forget                              *sqlite.Stmt
 	asides, asideEvents, addAside, addAsideEvent, deleteAside, hasAside *sqlite.Stmt
+	archive, archived, deleteAsides                                     *sqlite.Stmt
 
 	args []any // of the last append, to be used again
 }
@@ -195,6 +196,12 @@ func (s *statements) prepare(conn *sqlite.Conn) error {
 		{&s.addAsideEvent, "INSERT INTO set_aside_events (" + eventColumns + ") VALUES (" + values + ")"},
 		{&s.deleteAside, "DELETE FROM set_aside WHERE journal = ? AND ordinal = ?"},
 		{&s.hasAside, "SELECT 1 FROM set_aside WHERE journal = ? AND ordinal = ?"},
+		{&s.deleteAsides, "DELETE FROM set_aside"},
+
+		{&s.archive, `INSERT INTO archive (global, parent_global, name, args, client_id, session_id, backend_id, at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&s.archived, `SELECT id, global, parent_global, name, args, client_id, session_id, backend_id, at FROM archive
+			WHERE id > ? ORDER BY id LIMIT ?`},
 	} {
 		var err error
 		if *p.to, err = conn.Prepare(sqlite.Internal, p.sql); err != nil {

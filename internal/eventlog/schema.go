@@ -4,10 +4,25 @@ package eventlog
 const ApplicationID = 0x4C53454C
 
 // Version is the version of the format that this package writes, and the newest it reads.
-const Version = 1
+const Version = 2
 
 // migrations[i] brings a file of version i+1 to version i+2. All that are needed run in one transaction.
-var migrations []string
+var migrations = []string{archiveTable}
+
+// archiveTable came with version 2.
+const archiveTable = `
+CREATE TABLE archive (
+	id            INTEGER PRIMARY KEY,
+	global        INTEGER NOT NULL,
+	parent_global INTEGER NOT NULL,
+	name          TEXT    NOT NULL,
+	args          TEXT    NOT NULL,
+	client_id     TEXT    NOT NULL,
+	session_id    TEXT    NOT NULL,
+	backend_id    TEXT    NOT NULL,
+	at            TEXT
+);
+`
 
 const schema = `
 CREATE TABLE meta (
@@ -78,7 +93,7 @@ CREATE TABLE set_aside_events (
 	PRIMARY KEY (journal, ordinal, idx),
 	FOREIGN KEY (journal, ordinal) REFERENCES set_aside (journal, ordinal) ON DELETE CASCADE
 );
-`
+` + archiveTable
 
 // eventColumns are the columns of an event in both tables, in the order of bind and scan.
 const eventColumns = `global, client, generation, parent_global, parent_client, parent_generation, name, args,

@@ -17,8 +17,13 @@ type SetAside struct {
 	At     time.Time      // when that was, by the caller's clock; zero when not known
 }
 
-// PutSetAside keeps a commit that no longer applies. Its events must not be in the log, unless the sync backend had confirmed the
-// first of them when the rest did not apply any more: then that rest is what is set aside.
+// has says whether an event is one of those set aside.
+func (s *SetAside) has(e event.Client) bool {
+	return slices.ContainsFunc(s.Events, func(a event.Client) bool { return a.ID == e.ID })
+}
+
+// PutSetAside keeps a commit that no longer applies. Its events must not be in the log, unless the sync backend had some of them when
+// the rest did not apply any more: then that rest is what is set aside.
 func (l *Log) PutSetAside(s SetAside) error {
 	if err := l.writable(); err != nil {
 		return err
@@ -37,7 +42,7 @@ func (l *Log) PutSetAside(s SetAside) error {
 	}
 	if in, err := l.Committed(s.ID); err != nil {
 		return err
-	} else if i := slices.IndexFunc(in, func(e event.Client) bool { return e.ID.Index >= s.Events[0].ID.Index }); i >= 0 {
+	} else if i := slices.IndexFunc(in, s.has); i >= 0 {
 		return &IdentityError{ID: in[i].ID, At: in[i].Num}
 	}
 	journal, err := l.intern(s.ID.Journal)

@@ -48,6 +48,7 @@ func (m *Machine) Adopt(h journal.Header, records []journal.Record) error {
 			if err := s.commit(&c, heads, &p); err != nil {
 				return err
 			}
+			s.publishFull(&p)
 		}
 		if len(s.taken) == 0 {
 			return errNothing

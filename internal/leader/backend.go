@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/livestore-go/livestore/event"
+	"github.com/livestore-go/livestore/internal/breaker"
 	"github.com/livestore-go/livestore/internal/link"
 	"github.com/livestore-go/livestore/internal/materialize"
 	"github.com/livestore-go/livestore/internal/syncstate"
@@ -25,6 +26,9 @@ type backend struct {
 	rejectedID event.CommitID // which commit that is; it may have other numbers by now
 	rejected   error          // why the backend does not take the next commit
 	narrowTo   int64          // … up to here
+
+	breaker breaker.Breaker // of the loop of pushes that come too late
+	tried   bool            // something was pushed since the breaker's last turn
 }
 
 // BackendChangedError says that the backend is another one than the store has synced with, or was set back. Sync stops and
@@ -52,6 +56,15 @@ func (m *Machine) Doubt() bool { return m.backend.doubt }
 // Halted says why events of the backend are not applied, nil when they are.
 func (m *Machine) Halted() error { return m.backend.halted }
 
+// Retry lets an event be tried again that did not apply: the backend may have been set back to before it. It returns why the backend can
+// not be pulled from at all.
+func (m *Machine) Retry() error {
+	if _, event := errors.AsType[*EventError](m.backend.halted); event {
+		m.backend.halted = nil
+	}
+	return m.backend.halted
+}
+
 // Rejected says why the backend does not take the next pending event, nil when it has not said so.
 func (m *Machine) Rejected() error { return m.backend.rejected }
 
@@ -68,7 +81,10 @@ func (m *Machine) BackendHead() int64 { return max(m.backend.head, m.heads.Upstr
 func (m *Machine) BackendAt(head int64) { m.backend.head = max(m.backend.head, head) }
 
 // Resume forgets why sync has stopped: what stopped it is tried again.
-func (m *Machine) Resume() { m.backend.halted, m.backend.rejected = nil, nil }
+func (m *Machine) Resume() {
+	m.backend.halted, m.backend.rejected = nil, nil
+	m.backend.breaker.Progress()
+}
 
 // BackendPulled applies what the backend has after a global number, in its order. That may lie before the upstream head: what is repeated
 // is compared with the log. caughtUp says that the events reach the head that the backend had after the last push was answered.
@@ -110,16 +126,19 @@ func (m *Machine) BackendPulled(backendID string, after int64, events []event.Gl
 
 // mergeBackend merges events that the log does not have yet. When one of them does not apply, those before it do, and sync halts.
 func (m *Machine) mergeBackend(backendID string, events []event.Client) error {
-	err := m.transact(func(s *step) error {
+	var res syncstate.Result
+	err := m.transact(func(s *step) (err error) {
 		if backendID != m.backend.id {
 			if err := m.log.SetBackendID(backendID); err != nil {
 				return err
 			}
 		}
-		return s.merge(events)
+		res, err = s.merge(events)
+		return err
 	})
 	if err == nil {
 		m.backend.id = backendID
+		m.merged(res)
 		return nil
 	}
 	var num event.SeqNum
@@ -136,19 +155,21 @@ func (m *Machine) mergeBackend(backendID string, events []event.Client) error {
 			return err
 		}
 	}
-	return m.halt(&EventError{StoreID: m.cfg.StoreID, Num: num.Global, Err: err})
+	return m.halt(&EventError{StoreID: m.cfg.StoreID, ClientID: m.log.Meta().ClientID, Num: num.Global, Err: err})
 }
 
 // EventError says that an event of the sync backend does not apply here, though it did at its author: this app is older, or wrong. It and
 // what follows it is pulled again when an app that can apply it opens the store.
 type EventError struct {
-	StoreID string
-	Num     int64
-	Err     error
+	StoreID  string
+	ClientID string
+	Num      int64
+	Err      error
 }
 
 func (e *EventError) Error() string {
-	return fmt.Sprintf("store %s: event e%d of the sync backend does not apply, sync stops; update the app: %v", e.StoreID, e.Num, e.Err)
+	return fmt.Sprintf("store %s (client %s): event e%d of the sync backend does not apply, sync stops; update the app: %v",
+		e.StoreID, e.ClientID, e.Num, e.Err)
 }
 
 func (e *EventError) Unwrap() error { return e.Err }
@@ -192,31 +213,31 @@ func (m *Machine) overlap(after int64, pulled []event.Client, caughtUp bool) ([]
 // maxClient is past every client-only event of a global position.
 const maxClient = syncstate.MaxNum
 
-// merge brings what the backend says into log and state.
-func (s *step) merge(events []event.Client) error {
+// merge brings what the backend says into log and state. It returns what that came to.
+func (s *step) merge(events []event.Client) (syncstate.Result, error) {
 	m := s.m
 	pending, err := m.pending(len(events) + maxStep)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	up := syncstate.Upstream{Events: events}
 	res, err := syncstate.Merge(s.heads, pending, up, syncstate.SameGlobal)
 	if errors.Is(err, syncstate.ErrMore) {
 		if pending, err = m.pending(0); err != nil {
-			return err
+			return nil, err
 		}
 		res, err = syncstate.Merge(s.heads, pending, up, syncstate.SameGlobal)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	switch r := res.(type) {
 	case syncstate.Advance:
-		return s.advance(r)
+		err = s.advance(r)
 	case syncstate.Rebase:
-		return s.rebase(r)
+		err = s.rebase(r)
 	}
-	return nil
+	return res, err
 }
 
 // pending returns the first n events after the upstream head, all when n is 0.
@@ -297,9 +318,11 @@ func (s *step) replay(r syncstate.Rebase, p *link.Publish) error {
 			continue
 		}
 		r.Keep()
+		told := len(s.unknown)
 		if err := s.append(events, r.Heads()); err != nil {
 			return err
 		}
+		s.unknown = s.unknown[:told] // they have been in the log before
 		p.Events = append(p.Events, events...)
 	}
 	s.heads = r.Heads()

@@ -42,6 +42,14 @@ func (m *Machine) NextBackendPush() (backendID string, batch []event.Global, err
 				break
 			}
 		}
+		if !m.knows(e.Name) {
+			if whole == 0 {
+				b.rejected, b.rejectedID = &HeldError{StoreID: m.cfg.StoreID, Num: e.Num.Global, Name: e.Name}, e.ID.Commit
+				return "", nil, nil
+			}
+			batch = batch[:whole]
+			break
+		}
 		n := sizeOnWire(&e)
 		if limit.Bytes > 0 && n > limit.Bytes && len(batch) == 0 {
 			b.rejectedID = e.ID.Commit
@@ -61,7 +69,31 @@ func (m *Machine) NextBackendPush() (backendID string, batch []event.Global, err
 		batch, last = append(batch, e.Global()), e.ID.Commit
 	}
 	b.pushing = len(batch) > 0
+	b.tried = b.tried || b.pushing
 	return b.id, batch, nil
+}
+
+// knows says whether the schema knows an event. Of one that it does not, nobody can say whether it still applies: a newer version of the
+// app has committed it, and since then it may have been brought onto events that exclude it. Pushed, it would stop every client
+// of that version for good.
+func (m *Machine) knows(name string) bool {
+	if m.state == nil {
+		return true
+	}
+	_, ok := m.state.Schema().Definition(name)
+	return ok
+}
+
+// HeldError says that a pending event, which another version of the app has committed, is not pushed: this one does not know it.
+type HeldError struct {
+	StoreID string
+	Num     int64 // global number of the event
+	Name    string
+}
+
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("store %s: pending event e%d %s is not in the schema, and waits with all that comes after it: "+
+		"open the store with a version of the app that knows it, or set its commit aside", e.StoreID, e.Num, e.Name)
 }
 
 // envelope is what an event takes on the wire beside its arguments, names and ids: keys, numbers, metadata, and its part of the message.
@@ -90,6 +122,8 @@ func (m *Machine) BackendPushed(batch []event.Global, err error) {
 			b.narrowTo = 0
 		}
 		m.BackendAt(b.pushed)
+	case isAhead && ahead.Head <= m.heads.Upstream.Global && batch[0].ParentSeqNum < m.heads.Upstream.Global:
+		// What it had before this push has come before its answer.
 	case isAhead && ahead.Head > m.heads.Upstream.Global:
 		b.parked = ahead.Head
 		m.BackendAt(ahead.Head)

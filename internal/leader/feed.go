@@ -21,6 +21,7 @@ type feed struct {
 	mu     sync.Mutex
 	epoch  string // tells this count of publishes from that of another start of a leader
 	cursor uint64 // of the last publish
+	anew   uint64 // the cursor at the last cut
 	kept   []link.Publish
 	events int // in kept
 	bytes  int // of their arguments
@@ -45,6 +46,17 @@ func (f *feed) publish(p link.Publish) {
 		f.kept[0] = link.Publish{}
 		f.kept = f.kept[1:]
 	}
+	close(f.more)
+	f.more = make(chan struct{})
+}
+
+// cut withdraws everything that was published: whoever has not pulled what comes after it boots anew.
+func (f *feed) cut() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cursor++
+	f.anew = f.cursor
+	f.kept, f.events, f.bytes = nil, 0, 0
 	close(f.more)
 	f.more = make(chan struct{})
 }
@@ -90,7 +102,7 @@ func (f *feed) after(r link.PullRequest) (reply link.PullReply, more <-chan stru
 	defer f.mu.Unlock()
 	behind := f.cursor - r.Cursor
 	if r.Epoch != f.epoch || r.Cursor > f.cursor || behind > uint64(len(f.kept)) {
-		return link.PullReply{Lost: true}, nil
+		return link.PullReply{Lost: true, Anew: r.Epoch == f.epoch && r.Cursor < f.anew}, nil
 	}
 	if r.Uplink != f.uplink.Version {
 		u := f.uplink

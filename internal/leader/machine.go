@@ -43,6 +43,7 @@ type Machine struct {
 	behind bool             // state did not follow the log's last transaction
 	feed   *feed
 	backend
+	cleared map[string]uint64 // journal → highest ordinal that the last reset has taken out of the log
 }
 
 // NewMachine returns a machine on a log and a state that stands at the head of the log.
@@ -89,7 +90,7 @@ type step struct {
 	heads     syncstate.Heads
 	base      materialize.Head
 	published []link.Publish
-	unknown   []event.Client    // appended, and none of the schema's
+	unknown   []event.Client    // new in the log, and none of the schema's
 	taken     map[string]uint64 // journal → highest ordinal taken in this step
 }
 
@@ -159,10 +160,10 @@ func (m *Machine) tell(unknown []event.Client) {
 	}
 	policy := m.state.Schema().UnknownEvents()
 	for _, e := range unknown {
-		switch {
-		case policy.Callback != nil:
-			policy.Callback(e)
-		case policy.Mode == state.Warn:
+		if err := policy.Tell(e); err != nil {
+			m.cfg.Logger.Error("the callback for unknown events has failed", "store", m.cfg.StoreID, "event", e.Name, "number", e.Num, "err", err)
+		}
+		if policy.Mode == state.Warn {
 			m.cfg.Logger.Warn("the schema does not know an event; it is in the log and changes nothing until the app is updated",
 				"store", m.cfg.StoreID, "event", e.Name, "number", e.Num)
 		}
@@ -294,6 +295,9 @@ func (m *Machine) Boot(r link.BootRequest) (link.Snapshot, error) {
 	for _, ask := range r.Asks {
 		high := m.log.Taken(ask.Journal)
 		snap.Taken = append(snap.Taken, event.CommitID{Journal: ask.Journal, Ordinal: high})
+		if cleared := m.cleared[ask.Journal]; cleared > 0 {
+			snap.Reset = append(snap.Reset, event.CommitID{Journal: ask.Journal, Ordinal: cleared})
+		}
 		for o := ask.From; o <= high; o++ {
 			events, err := m.log.Committed(event.CommitID{Journal: ask.Journal, Ordinal: o})
 			if err != nil {

@@ -13,7 +13,7 @@ func (u *uplink) pause(ctx context.Context) error {
 	u.mu.Lock()
 	u.paused = true
 	if u.round != nil {
-		u.round()
+		u.round(errPaused)
 	}
 	ended := u.ended
 	u.set(func(s *link.Uplink) { s.Paused, s.Why, s.CaughtUp = link.PausedByApp, "", false })
@@ -39,6 +39,9 @@ func (u *uplink) resume(ctx context.Context) error {
 		if status.Err != nil {
 			s.Why = status.Err.Error()
 		}
+		if u.listens {
+			u.round(errResumed)
+		}
 	})
 	u.hurry()
 	u.wake()
@@ -48,6 +51,9 @@ func (u *uplink) resume(ctx context.Context) error {
 
 // Sync pauses sync with the backend, or goes on with it. See [link.Leader].
 func (l *Leader) Sync(ctx context.Context, r link.SyncRequest) (link.SyncReply, error) {
+	if r.Do == link.Reset {
+		return l.reset(ctx, r.Drop)
+	}
 	if l.up == nil {
 		return link.SyncReply{}, nil
 	}
@@ -65,6 +71,8 @@ func (l *Leader) Sync(ctx context.Context, r link.SyncRequest) (link.SyncReply, 
 		if reply.SetAside {
 			err = errors.Join(err, l.up.resume(ctx))
 		}
+	case link.Rebase:
+		return l.rebase(ctx)
 	default:
 		err = fmt.Errorf("leader of store %s: there is no sync request %q", l.m.cfg.StoreID, r.Do)
 	}

@@ -77,6 +77,7 @@ func (s *step) push(r *link.PushRequest) (taken bool, err error) {
 			taken = false // the session has it applied, and what follows stands on it
 			break
 		}
+		s.publishFull(&p)
 	}
 	s.publish(p)
 	return taken, nil
@@ -173,6 +174,15 @@ func (s *step) publish(p link.Publish) {
 	if len(events) > 0 || len(p.Restored) > 0 {
 		p.Events = events
 		s.published = append(s.published, p)
+	}
+}
+
+// publishFull says what a step did so far, when that is as much as sessions apply in one step. In pieces like this also what was set aside
+// stays with the events around it.
+func (s *step) publishFull(p *link.Publish) {
+	if len(p.Events) >= maxStep {
+		s.publish(*p)
+		*p = link.Publish{}
 	}
 }
 

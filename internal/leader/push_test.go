@@ -13,6 +13,7 @@ import (
 	"github.com/livestore-go/livestore/internal/journal"
 	"github.com/livestore-go/livestore/internal/leader"
 	"github.com/livestore-go/livestore/internal/link"
+	"github.com/livestore-go/livestore/internal/syncstate"
 	"github.com/livestore-go/livestore/state"
 )
 
@@ -258,4 +259,39 @@ func TestNoUndoWithoutProvider(t *testing.T) {
 			t.Errorf("synced %t: %d undo entries, want %d", synced, got, want)
 		}
 	}
+}
+
+// What a session pushes at once comes to the others in steps that hold nobody up for long (R10), also when a commit in the middle of it is set
+// aside.
+func TestLongPushIsPublishedInPieces(t *testing.T) {
+	w := newWorld(t, schema, nil)
+	r := w.request("s", "0")
+	for i := 1; i < 250; i++ {
+		c := r.Commits[i-1]
+		last := c.Events[0]
+		c.ID.Ordinal++
+		c.Failed = ""
+		heads := syncstate.Heads{Local: last.Num}
+		if r.Commits[i-1].Failed != "" { // it takes no number
+			heads.Local = last.Parent
+		}
+		if i == 30 {
+			c.Failed = "it does not apply"
+		}
+		num, parent := heads.Next(event.ScopeSynced)
+		name, args, _ := ev(fmt.Sprint(i))
+		c.Events = []event.Client{{
+			Num: num, Parent: parent, Name: name, Args: args, ClientID: "client", SessionID: "s", ID: event.ID{Commit: c.ID},
+		}}
+		r.Commits = append(r.Commits, c)
+	}
+	w.next["s"] = 250
+	if res := w.m.Push(reqs(r))[0]; res.Err != nil || !res.Reply.Taken {
+		t.Fatalf("%+v", res)
+	}
+	var pieces []string
+	for _, p := range w.published() {
+		pieces = append(pieces, fmt.Sprintf("%d to %s, %d set aside", len(p.Events), p.Events[len(p.Events)-1].Num, len(p.SetAside)))
+	}
+	equal(t, "pieces", strings.Join(pieces, "; "), "100 to e100, 1 set aside; 100 to e200, 0 set aside; 49 to e249, 0 set aside")
 }

@@ -15,12 +15,13 @@ import (
 )
 
 // errPaused ends a round that the app has paused, errBehind one in which the events that the backend has did not come, errStalled one
-// whose pull got no answer, and errDoubt one whose push has an outcome that is not known.
+// whose pull got no answer, errDoubt one whose push has an outcome that is not known, and errResumed one that only listened.
 var (
 	errPaused  = errors.New("paused by the app")
 	errBehind  = errors.New("the sync backend has events that it does not send")
 	errStalled = errors.New("the sync backend is connected, and does not answer a pull")
 	errDoubt   = errors.New("it is not known whether a push was stored")
+	errResumed = errors.New("the app wants what has failed to be tried again")
 )
 
 // begin starts a round, unless the app has paused sync.
@@ -28,35 +29,50 @@ func (u *uplink) begin(ctx context.Context) (context.Context, func(), bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.began = u.resumes
-	if u.paused {
+	if u.paused || u.held {
 		return nil, nil, false
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	u.round = func() { cancel(errPaused) }
+	u.round = cancel
 	ended := make(chan struct{})
 	u.ended = ended
 	return ctx, func() {
 		u.mu.Lock()
 		defer u.mu.Unlock()
-		u.round = nil
+		u.round, u.listens = nil, false
+		cancel(nil) // or the leader's context would keep this one for as long as it lives
 		close(ended)
 	}, true
 }
 
-// pull is one round: a live pull from the upstream head on, and pushes once it has caught up. It returns why it ended.
-func (u *uplink) pull(ctx context.Context) (err error) {
+// pull is one round: a live pull from the upstream head on, and pushes once it has caught up; and a pull that only listens when an event
+// does not apply. It returns why it ended.
+func (u *uplink) pull(ctx context.Context) error {
 	ctx, end, ok := u.begin(ctx)
 	if !ok {
 		return errPaused
 	}
 	defer end()
+	backendID, err := u.follow(ctx)
+	if e, ok := errors.AsType[*EventError](err); ok && ctx.Err() == nil {
+		err = u.listen(ctx, backendID, e)
+	}
+	if e, ok := errors.AsType[*provider.IdentityError](err); ok { // the machine is to know, before something else takes the place of the round
+		_ = u.l.do(context.WithoutCancel(ctx), func() { u.l.m.Changed(e) }) // or the leader has ended
+	}
+	return err
+}
+
+// follow is the live pull of a round, with its pushes. It returns the backend's identity and why it ended.
+func (u *uplink) follow(ctx context.Context) (backendID string, err error) {
 	var cursor provider.Cursor
 	var halted error
 	g := gathering{u: u}
 	if err := u.l.do(ctx, func() {
-		cursor, halted, g.pending = u.l.m.Cursor(), u.l.m.Halted(), u.l.m.pendingEvents()
+		halted = u.l.m.Retry()
+		cursor, g.pending = u.l.m.Cursor(), u.l.m.pendingEvents()
 	}); err != nil || halted != nil {
-		return cmp.Or(err, halted)
+		return "", cmp.Or(err, halted)
 	}
 	g.at = cursor.After
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -77,11 +93,16 @@ func (u *uplink) pull(ctx context.Context) (err error) {
 	defer dog.stop()
 	for page, err := range u.client.Pull(ctx, cursor, true) {
 		if err != nil {
-			return cmp.Or(g.flush(ctx), context.Cause(ctx), err)
+			ferr := g.flush(ctx)
+			if e, ok := errors.AsType[*EventError](ferr); ok { // there is nothing to listen to any more
+				u.halted(e)
+				ferr = nil
+			}
+			return "", cmp.Or(ferr, context.Cause(ctx), err)
 		}
 		reached := !caughtUp && page.Remaining == 0
 		if err := g.add(ctx, page, caughtUp, reached); err != nil {
-			return err
+			return page.BackendID, err
 		}
 		if !caughtUp {
 			dog.fed()
@@ -98,7 +119,12 @@ func (u *uplink) pull(ctx context.Context) (err error) {
 		}
 		u.wake()
 	}
-	return cmp.Or(context.Cause(ctx), error(&provider.ProtocolError{StoreID: u.l.m.cfg.StoreID, Why: "a live pull has ended"}))
+	return "", cmp.Or(context.Cause(ctx), u.liveEnded())
+}
+
+// liveEnded is the error of a live pull that has ended without one.
+func (u *uplink) liveEnded() error {
+	return &provider.ProtocolError{StoreID: u.l.m.cfg.StoreID, Why: "a live pull has ended"}
 }
 
 // push hands pending events to the backend, for as long as their outcome is known.
@@ -112,8 +138,13 @@ func (u *uplink) push(ctx context.Context) error {
 		var behind bool
 		var upstream int64
 		var rejected, err error
+		var wait time.Duration
+		var why string
 		if derr := u.l.do(ctx, func() {
 			m := u.l.m
+			if wait, why = m.PushWait(); wait > 0 {
+				return
+			}
 			id, batch, err = m.NextBackendPush()
 			upstream = m.heads.Upstream.Global
 			behind, rejected = m.BackendHead() > upstream, m.Rejected()
@@ -121,6 +152,13 @@ func (u *uplink) push(ctx context.Context) error {
 			return derr
 		}
 		switch {
+		case wait > 0: // meanwhile the events of others come in
+			u.say(func(s *link.Uplink) {
+				if s.Paused == "" {
+					s.Why, u.slow = why, why
+				}
+			})
+			u.rest(ctx, wait)
 		case err != nil:
 			return err
 		case len(batch) > 0:
@@ -140,12 +178,15 @@ func (u *uplink) push(ctx context.Context) error {
 				at, since = upstream, time.Time{}
 			}
 			if u.idle(ctx, &since, echoLimit) {
-				return errBehind
+				return cmp.Or(u.l.do(ctx, u.l.m.Turn), errBehind)
 			}
 		default:
 			u.say(func(s *link.Uplink) {
 				if s.Paused == link.PausedRejected { // what was rejected is no longer there
 					s.Paused, s.Why = "", ""
+				}
+				if s.Why == u.slow { // nor is what could not be stored
+					s.Why = ""
 				}
 			})
 			since = time.Time{}

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/livestore-go/livestore/event"
+	"github.com/livestore-go/livestore/internal/breaker"
 	"github.com/livestore-go/livestore/internal/link"
 	"github.com/livestore-go/livestore/internal/syncstate"
 	"github.com/livestore-go/livestore/provider"
@@ -31,25 +33,30 @@ type uplink struct {
 	logger *slog.Logger
 	work   chan struct{} // one slot: there may be something to push
 	nudge  chan struct{} // one slot: a wait is over
+	gate   chan struct{} // one slot: whoever holds the rounds back
 
 	pulls, pushes backoff
-	broken        bool // a round has ended, and none has caught up since; the pulling goroutine's, like pulls
+	gaps          breaker.Breaker // of rounds that bring a little and then a gap; the pulling goroutine's
+	broken        bool            // a round has ended, and none has caught up since; the pulling goroutine's, like pulls
 
 	mu       sync.Mutex // guards what follows; held for a moment only
 	state    link.Uplink
-	paused   bool          // by the app
-	resumes  int           // how often the app has resumed
-	began    int           // resumes when the last round began, or was not let begin
-	round    func()        // ends the round under way
-	ended    chan struct{} // closed when no round is under way
-	reported string        // what was logged last
-	gap      string        // the last gap
+	paused   bool                    // by the app
+	held     bool                    // something else has the connection for itself: see hold
+	resumes  int                     // how often the app has resumed
+	began    int                     // resumes when the last round began, or was not let begin
+	round    context.CancelCauseFunc // ends the round under way
+	listens  bool                    // the round under way only listens: an event does not apply
+	ended    chan struct{}           // closed when no round is under way
+	reported string                  // what was logged last
+	slow     string                  // why the last push had to wait
+	gap      string                  // the last gap
 }
 
 func newUplink(l *Leader, client provider.Client) *uplink {
 	u := &uplink{
 		l: l, client: client, logger: l.m.cfg.Logger.With("store", l.m.cfg.StoreID),
-		work: make(chan struct{}, 1), nudge: make(chan struct{}, 1), ended: make(chan struct{}),
+		work: make(chan struct{}, 1), nudge: make(chan struct{}, 1), gate: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 	close(u.ended)
 	return u
@@ -76,7 +83,7 @@ func (u *uplink) watch(ctx context.Context) {
 		u.say(func(s *link.Uplink) {
 			var status provider.Status
 			status, changed = u.connection(s)
-			if status.Err != nil {
+			if status.Err != nil && s.Paused != link.PausedEvent && s.Paused != link.PausedBackend { // they say what matters more
 				s.Why = status.Err.Error()
 			}
 			if _, refused := errors.AsType[*provider.RefusedError](status.Err); refused && s.Paused == "" {
@@ -171,14 +178,16 @@ func (u *uplink) caughtUp() {
 		u.broken = false
 		u.logger.Info("sync with the backend goes on")
 	}
+	u.gaps.Progress()
 	u.say(func(s *link.Uplink) {
 		s.CaughtUp, s.Pulled = true, true
-		if u.pushes.d == 0 {
+		if u.pushes.d == 0 || s.Paused == link.PausedEvent {
 			s.Why = ""
 		}
-		if s.Paused == link.PausedProtocol || s.Paused == link.PausedCredentials {
+		if s.Paused == link.PausedProtocol || s.Paused == link.PausedCredentials || s.Paused == link.PausedEvent {
 			s.Paused = ""
 		}
+		s.HaltedAt, s.HaltedWhy = event.SeqNum{}, "" // it applies by now, or is not there any more
 	})
 }
 
@@ -213,7 +222,8 @@ func (u *uplink) wait(ctx context.Context, err error) {
 	switch pause {
 	case link.PausedByApp:
 		d = forever
-	case link.PausedBackend, link.PausedEvent:
+	case link.PausedBackend:
+		u.say(func(s *link.Uplink) { s.HaltedAt, s.HaltedWhy = event.SeqNum{}, "" }) // which was another backend's
 		u.report(pause, err)
 		d = forever
 	case link.PausedCredentials:
@@ -221,7 +231,7 @@ func (u *uplink) wait(ctx context.Context, err error) {
 		d = retryPaused
 	case link.PausedProtocol:
 		u.report(pause, err)
-		d = u.pulls.next()
+		d = max(u.pulls.next(), u.gaps.Wait())
 	default:
 		u.say(func(s *link.Uplink) {
 			if s.Paused == "" { // or it says already what matters
@@ -232,7 +242,7 @@ func (u *uplink) wait(ctx context.Context, err error) {
 			u.logger.Info("pull from the backend anew", "err", err)
 			return
 		}
-		d = u.pulls.next()
+		d = max(u.pulls.next(), u.gaps.Wait())
 		u.logger.Info("sync with the backend is interrupted", "err", err)
 	}
 	u.rest(ctx, d)
@@ -243,7 +253,6 @@ func (u *uplink) reason(err error) link.Pause {
 	_, changed := errors.AsType[*BackendChangedError](err)
 	_, identity := errors.AsType[*provider.IdentityError](err)
 	_, refused := errors.AsType[*provider.RefusedError](err)
-	_, event := errors.AsType[*EventError](err)
 	_, gap := errors.AsType[*syncstate.GapError](err)
 	_, broken := errors.AsType[*provider.ProtocolError](err)
 	switch {
@@ -253,10 +262,9 @@ func (u *uplink) reason(err error) link.Pause {
 		return link.PausedBackend
 	case refused:
 		return link.PausedCredentials
-	case event:
-		return link.PausedEvent
 	case gap, broken:
 		// Once is an accident of the network or of the order in which the backend does things. Twice is what it has.
+		u.gaps.Turn()
 		last := u.gap
 		u.gap = err.Error()
 		if last == u.gap {

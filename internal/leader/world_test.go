@@ -68,13 +68,14 @@ type world struct {
 	m       *leader.Machine
 	rebuilt []event.SeqNum // where the leader wanted state rebuilt
 	backend []event.Global
+	id      string // of the backend
 	pull    link.PullRequest
 	next    map[string]uint64 // journal → ordinal of its last commit
 }
 
 func newWorld(t *testing.T, schema *state.Schema, change func(*leader.Config)) *world {
 	t.Helper()
-	w := &world{t: t, schema: schema, next: map[string]uint64{}}
+	w := &world{t: t, schema: schema, id: "b", next: map[string]uint64{}}
 	var err error
 	w.log, err = eventlog.Open("test", &eventlog.Options{StoreID: "test", Memory: true, NewClientID: func() string { return "client" }})
 	if err != nil {
@@ -156,7 +157,7 @@ func (w *world) foreign(args ...string) {
 // pulled gives the leader what the backend has.
 func (w *world) pulled() error {
 	after := w.m.Cursor().After
-	return w.m.BackendPulled("b", after, w.backend[after:], true)
+	return w.m.BackendPulled(w.id, after, w.backend[after:], true)
 }
 
 func (w *world) mustPull() {

@@ -11,7 +11,7 @@ import (
 // Message is any request or answer of the link.
 type Message interface {
 	BootRequest | Snapshot | PushRequest | PushReply | PullRequest | PullReply | EventsRequest | EventsReply | DropRequest | DropReply |
-		SyncRequest | SyncReply
+		SyncRequest | SyncReply | ArchiveRequest | ArchiveReply
 }
 
 // Encode returns a message as JSON. The arguments of events stay as they are, byte for byte but for insignificant space.
@@ -73,6 +73,10 @@ func (c coded) Events(ctx context.Context, r EventsRequest) (EventsReply, error)
 
 func (c coded) Drop(ctx context.Context, r DropRequest) (DropReply, error) {
 	return call(ctx, c.l.Drop, r)
+}
+
+func (c coded) Archive(ctx context.Context, r ArchiveRequest) (ArchiveReply, error) {
+	return call(ctx, c.l.Archive, r)
 }
 
 func (c coded) Sync(ctx context.Context, r SyncRequest) (SyncReply, error) {

@@ -30,8 +30,10 @@ type Leader interface {
 	Events(ctx context.Context, r EventsRequest) (EventsReply, error)
 	// Drop deletes a set-aside commit for good.
 	Drop(ctx context.Context, r DropRequest) (DropReply, error)
-	// Sync pauses sync with the backend, goes on with it, or sets aside what the backend rejects. When it returns after a pause, nothing
-	// is under way any more.
+	// Archive reads the events of others that are in the log no more: up to Limit after a place.
+	Archive(ctx context.Context, r ArchiveRequest) (ArchiveReply, error)
+	// Sync pauses sync with the backend, goes on with it, sets aside what the backend rejects, brings the log onto another backend, or
+	// empties it. When it returns after a pause, nothing is under way any more.
 	Sync(ctx context.Context, r SyncRequest) (SyncReply, error)
 }
 
@@ -62,6 +64,7 @@ type Snapshot struct {
 	Events      []event.Client   `json:"events,omitempty"`   // of the commits asked about, those in the log, as numbered now
 	SetAside    []SetAside       `json:"setAside,omitempty"` // all that are set aside
 	Uplink      Uplink           `json:"uplink"`
+	Reset       []event.CommitID `json:"reset,omitempty"` // the last commit of each journal asked about that a reset has taken out of the log
 }
 
 // Commit is a commit on its way to the leader. When Failed is not empty the session could not apply it on its base, and
@@ -103,6 +106,7 @@ type PullRequest struct {
 type PullReply struct {
 	Published []Publish `json:"published,omitempty"`
 	Lost      bool      `json:"lost,omitempty"`
+	Anew      bool      `json:"anew,omitempty"` // with Lost: the leader's log was replaced, as the app has said
 	Uplink    *Uplink   `json:"uplink,omitempty"`
 }
 
@@ -116,6 +120,9 @@ type Uplink struct {
 	Head      int64     `json:"head,omitempty"`     // the last event that the backend is known to have
 	Paused    Pause     `json:"paused,omitempty"`   // why sync does not go on by itself
 	Why       string    `json:"why,omitempty"`      // the last error, until what failed has succeeded
+
+	HaltedAt  event.SeqNum `json:"haltedAt,omitzero"`   // the event of the backend that does not apply, until it does
+	HaltedWhy string       `json:"haltedWhy,omitempty"` // why it does not
 }
 
 // Pause is a reason for sync not to go on.
@@ -133,7 +140,8 @@ const (
 
 // SyncRequest says what to do about sync with the backend.
 type SyncRequest struct {
-	Do SyncAct `json:"do"`
+	Do   SyncAct `json:"do"`
+	Drop bool    `json:"drop,omitempty"` // with Reset: also what is nowhere else
 }
 
 // SyncAct is what a SyncRequest is for.
@@ -144,12 +152,19 @@ const (
 	PauseSync        SyncAct = "pause"
 	ResumeSync       SyncAct = "resume"             // also after a pause that the leader has made by itself
 	SetAsideRejected SyncAct = "set aside rejected" // the commit that the backend rejects
+	Rebase           SyncAct = "rebase"             // onto the backend as it is now
+	Reset            SyncAct = "reset"              // begin with an empty log; the one act for which there need not be a backend
 )
 
 // SyncReply answers a SyncRequest.
 type SyncReply struct {
 	Synced   bool `json:"synced"`             // there is a sync provider
 	SetAside bool `json:"setAside,omitempty"` // a commit was rejected, and is set aside now
+
+	// After Rebase and Reset: where a session has seen what they did.
+	Epoch  string `json:"epoch,omitempty"`
+	Cursor uint64 `json:"cursor,omitempty"`
+	Uplink uint64 `json:"uplink,omitempty"` // version of the uplink
 }
 
 // Publish is one step of the leader's log. It is durable when it is published.

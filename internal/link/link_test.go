@@ -2,6 +2,7 @@ package link
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -47,6 +48,10 @@ func TestCodecRoundTrip(t *testing.T) {
 			Cursor: 7, RollbackTo: &to, Events: genEvents(t), Restored: []event.CommitID{genID(t)}, BackendHead: genNum(t), Generation: 2,
 		}}})
 		roundTrip(t, PullReply{Lost: true})
+		roundTrip(t, SyncReply{Synced: true, Epoch: "e", Cursor: rapid.Uint64().Draw(t, "at"), Uplink: 3})
+		roundTrip(t, ArchiveReply{Events: []Archived{{
+			ID: 7, Event: genEvents(t)[0].Global(), BackendID: rapid.String().Draw(t, "backend"), At: time.Unix(1795525200, 5).UTC(),
+		}}})
 		roundTrip(t, BootRequest{Version: Version, Asks: []Range{{Journal: "j", From: rapid.Uint64().Draw(t, "from")}}})
 	})
 }

@@ -39,10 +39,16 @@ type State struct {
 	Logger *slog.Logger
 	Synced bool                                // there is a sync provider: events may have to be undone
 	OnBoot func(stage string, done, total int) // told by Open how far it is; may be nil
+
+	opened bool // what is unknown in the log has been told
 }
 
-// Open returns the state at the head of the log. It ends early, with the error of ctx, when that is done.
+// Open returns the state at the head of the log. It ends early, with the error of ctx, when that is done. A log with an event that the
+// schema does not know, and whose policy is to stop at one, is a *[state.UnknownEventError].
 func (s *State) Open(ctx context.Context) (*materialize.Engine, error) {
+	if err := s.checkUnknown(); err != nil {
+		return nil, err
+	}
 	engine, err := s.reuse(ctx)
 	if err != nil {
 		if _, lost := errors.AsType[*LostLogError](err); lost || ctx.Err() != nil {
@@ -62,6 +68,7 @@ func (s *State) Open(ctx context.Context) (*materialize.Engine, error) {
 		}
 	}
 	s.clean()
+	s.opened = true
 	return engine, nil
 }
 
@@ -77,14 +84,35 @@ func (e *LostLogError) Error() string {
 		e.Dir, e.State, e.Head, e.State)
 }
 
+// checkUnknown enforces the policy to stop at events that are none of the schema's: a state of this schema may stand behind some, which
+// were let in under another policy.
+func (s *State) checkUnknown() error {
+	if s.Schema.UnknownEvents().Mode != state.Fail {
+		return nil
+	}
+	names, err := s.Log.Names()
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if _, ok := s.Schema.Definition(n.Name); !ok {
+			return &state.UnknownEventError{StoreID: s.Log.Meta().StoreID, Event: n.Name, Num: n.First}
+		}
+	}
+	return nil
+}
+
 // tellUnknown has events that are none of the schema's reported as its policy wants it: each to its callback, or a line a name
 // when the returned function is called.
 func (s *State) tellUnknown(e *materialize.Engine) (done func()) {
+	if s.opened { // a rebuild in the middle of a rebase says nothing new
+		return func() {}
+	}
 	policy := s.Schema.UnknownEvents()
 	seen := map[string]int{}
 	e.OnUnknown(func(ev event.Client) {
-		if policy.Callback != nil {
-			policy.Callback(ev)
+		if err := policy.Tell(ev); err != nil {
+			s.Logger.Error("the callback for unknown events has failed", "dir", s.Dir, "event", ev.Name, "number", ev.Num, "err", err)
 		}
 		seen[ev.Name]++
 	})

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/livestore-go/livestore/event"
+	"github.com/livestore-go/livestore/internal/breaker"
 	"github.com/livestore-go/livestore/internal/journal"
 	"github.com/livestore-go/livestore/internal/link"
 	"github.com/livestore-go/livestore/internal/materialize"
@@ -51,6 +52,7 @@ type Machine struct {
 	lost    error          // why only a new snapshot helps
 	torn    bool           // until then the state lacks pending commits, and takes no more
 	fence   uint64         // nothing is pushed below this cursor: what a refused push has to wait for
+	breaker breaker.Breaker
 
 	confirming []waiting // persisted, waiting for the backend's confirmation
 	setAside   []link.SetAside
@@ -130,6 +132,9 @@ func (m *Machine) Commit(drafts []event.Draft, retry event.CommitID) (*Commit, e
 	}
 	if m.torn {
 		return nil, fmt.Errorf("the session boots anew: %w", m.lost)
+	}
+	if err := m.halted(); err != nil {
+		return nil, err
 	}
 	if m.events+len(drafts) > m.cfg.MaxPending {
 		return nil, &PendingFullError{Pending: m.events, Events: len(drafts), Max: m.cfg.MaxPending}
@@ -245,6 +250,7 @@ func (m *Machine) Pushed(reply link.PushReply, err error) {
 			m.sent = i + 1
 		}
 	default:
+		m.refused()
 		m.fence = reply.Cursor
 		if reply.Cursor <= m.pushed { // only a snapshot can tell why
 			m.lost = errors.New("the leader refused commits though nothing was left to pull")
@@ -288,7 +294,7 @@ func (m *Machine) SetAside() []link.SetAside { return slices.Clone(m.setAside) }
 func (m *Machine) Status() Status {
 	return Status{
 		LocalHead: m.heads.Local, LeaderHead: m.heads.Upstream, UpstreamHead: m.backendHead,
-		Pending: m.events, SetAside: len(m.setAside), Synced: m.cfg.Synced, Uplink: m.uplink,
+		Pending: m.events, SetAside: len(m.setAside), Synced: m.cfg.Synced, Uplink: m.uplink, Why: m.Slow(),
 	}
 }
 
@@ -314,6 +320,9 @@ func (m *Machine) Reads(sql string) ([]string, error) {
 	}
 	return stmt.Reads(), nil
 }
+
+// TakeChanged returns the tables that changed since it was last asked, sorted.
+func (m *Machine) TakeChanged() []string { return m.engine.TakeChanged() }
 
 // Close ends the machine: commits that wait for a stage learn that it will not come any more.
 func (m *Machine) Close() error {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -219,6 +220,9 @@ func (m *Machine) settle(events []event.Client, aside []link.SetAside, rebased b
 		m.commits = dropFront(m.commits, n)
 		m.sent = max(0, m.sent-n)
 	}
+	if n > 0 || len(m.commits) == 0 {
+		m.breaker.Progress()
+	}
 }
 
 // dropFront drops n elements so that they can be collected, without moving the rest.
@@ -242,13 +246,15 @@ func (m *Machine) confirm() {
 	m.confirming = dropFront(m.confirming, n)
 }
 
-func (c *Commit) lastGlobal() int64 {
-	for _, e := range slices.Backward(c.events) {
-		if !e.Num.IsClientOnly() {
-			return e.Num.Global
+// lastGlobal returns the global number of the last synced event, 0 when there is none. That need not be the last one of the commit: of one
+// that was cut, a backend may have the events in another order.
+func (c *Commit) lastGlobal() (last int64) {
+	for i := range c.events {
+		if n := c.events[i].Num; !n.IsClientOnly() {
+			last = max(last, n.Global)
 		}
 	}
-	return 0
+	return last
 }
 
 // forgetUndo lets go of what no rebase can roll back any more.
@@ -311,10 +317,15 @@ func (m *Machine) Booted(s link.Snapshot) error {
 	for _, c := range m.open() {
 		// One that was taken, and is neither in the log nor set aside, was set aside and then taken out of there.
 		if _, ok := spoken[c.id]; !ok && taken(s.Taken, c.id) {
+			if taken(s.Reset, c.id) {
+				c.end(&ResetError{StoreID: m.cfg.StoreID, ID: c.id})
+			}
 			aside = append(aside, link.SetAside{ID: c.id, Err: "it was set aside, and then retried or dropped elsewhere"})
 		}
 	}
 	m.settle(s.Events, aside, true)
+	// In this order the backend confirms them: another one than before may have had them in another.
+	slices.SortStableFunc(m.confirming, func(a, b waiting) int { return cmp.Compare(a.last, b.last) })
 	m.heads = syncstate.Heads{Local: s.Head, Upstream: s.Head, Generation: max(m.heads.Generation, s.Generation)}
 	m.pending = nil
 	if len(m.commits) > 0 {

@@ -26,6 +26,7 @@ type Request struct {
 	StoreID    string
 	Schema     *state.Schema
 	MaxPending int // events the leader has not yet taken; a commit beyond it is refused
+	WhenHalted HaltPolicy
 	Logger     *slog.Logger
 	OnBoot     func(stage string, done, total int) // progress of a rebuild; may be nil
 	// SyncPayload goes to the sync backend with every connection. It is JSON; nil means none.
@@ -66,6 +67,7 @@ type Session struct {
 	closing  bool
 	stopPull context.CancelFunc // of the pull under way; nil before the first
 	idle     chan struct{}      // closed when everything is taken; nil when nobody waits
+	moved    chan struct{}      // closed at the next step; nil when nobody waits
 }
 
 // Open boots a session: it fetches a snapshot from the leader and starts the two goroutines that keep up with it.
@@ -137,7 +139,7 @@ func (s *Session) commit(ctx context.Context, drafts []event.Draft, retry event.
 
 // stepped tells everyone what a step changed. The caller holds the lock.
 func (s *Session) stepped(all bool) {
-	if tables := s.m.engine.TakeChanged(); (all || len(tables) > 0) && s.onChange != nil {
+	if tables := s.m.TakeChanged(); (all || len(tables) > 0) && s.onChange != nil {
 		s.onChange(tables, all)
 	}
 	if s.onStatus != nil {
@@ -146,6 +148,10 @@ func (s *Session) stepped(all bool) {
 	if s.idle != nil && s.m.Idle() {
 		close(s.idle)
 		s.idle = nil
+	}
+	if s.moved != nil {
+		close(s.moved)
+		s.moved = nil
 	}
 	if s.m.Lost() != nil && s.stopPull != nil {
 		s.stopPull() // who pulls is who boots anew
@@ -160,6 +166,12 @@ func (s *Session) stepped(all bool) {
 func (s *Session) push() {
 	retry := backoff{}
 	for {
+		s.mu.Lock()
+		wait := s.m.PushWait()
+		s.mu.Unlock()
+		if wait > 0 && !s.hold(wait) {
+			return
+		}
 		s.mu.Lock()
 		req, ok := s.m.NextPush()
 		s.mu.Unlock()
@@ -186,16 +198,30 @@ func (s *Session) push() {
 
 // pull follows what the leader publishes, and boots anew when it can not.
 func (s *Session) pull() {
-	retry := backoff{}
+	var retry, boots backoff
+	var booted time.Time
 	for s.ctx.Err() == nil {
 		err := s.pullOnce()
 		if err == nil {
 			retry.reset()
-		} else if !s.pause(&retry, "follow leader", err) {
+			continue
+		}
+		wait := &retry
+		if _, anew := errors.AsType[*bootedError](err); anew {
+			wait = &boots // a pull that succeeds now and then does not make a loop of boots a good one
+			if time.Since(booted) >= steady {
+				boots.reset()
+			}
+			booted = time.Now()
+		}
+		if !s.pause(wait, "follow leader", err) {
 			return
 		}
 	}
 }
+
+// steady is how long a session follows its leader before it counts as one that need not boot anew all the time.
+const steady = 10 * time.Second
 
 // pullOnce applies what the leader published next. An error is a reason to pause; one of them is that it had to boot anew.
 func (s *Session) pullOnce() error {
@@ -219,7 +245,11 @@ func (s *Session) pullOnce() error {
 		return err
 	}
 	if reply.Lost {
-		return s.reboot(errLost)
+		err := s.reboot(errLost)
+		if reply.Anew && errors.Is(err, errLost) {
+			return nil // it has booted, and nothing is wrong
+		}
+		return err
 	}
 	if reply.Uplink != nil {
 		defer s.uplinked(*reply.Uplink) // after the events: it is newer than they are
@@ -261,8 +291,15 @@ func (s *Session) reboot(why error) error {
 	if err != nil {
 		return fmt.Errorf("boot anew: %w", err)
 	}
-	return fmt.Errorf("booted anew: %w", why)
+	return &bootedError{why}
 }
+
+// bootedError says that the session has booted anew, and why it had to.
+type bootedError struct{ why error }
+
+func (e *bootedError) Error() string { return fmt.Sprintf("booted anew: %v", e.why) }
+
+func (e *bootedError) Unwrap() error { return e.why }
 
 // pause waits before the next try. It returns false when the session ends.
 func (s *Session) pause(b *backoff, act string, err error) bool {
@@ -379,6 +416,12 @@ func (s *Session) Events(ctx context.Context, after event.SeqNum) iter.Seq2[even
 			pending := s.m.Pending(after)
 			s.mu.Unlock()
 			if moved {
+				if len(reply.Events) == 0 { // the leader's log may have become shorter, and the session is about to hear of it
+					select {
+					case <-time.After(10 * time.Millisecond):
+					case <-ctx.Done():
+					}
+				}
 				continue
 			}
 			for _, e := range pending {

@@ -19,6 +19,7 @@ type Status struct {
 	SetAside     int          // commits set aside
 	Synced       bool         // there is a sync provider
 	Uplink       link.Uplink  // how the leader's connection to the sync backend is
+	Why          string       // why pushes to the leader wait, empty when they do not
 }
 
 // Status returns how far the session is.
@@ -86,6 +87,12 @@ func (s *Session) Sync(ctx context.Context, act link.SyncAct) (bool, error) {
 	s.mu.Unlock()
 	if closing {
 		return false, ErrClosed
+	}
+	if act == link.ResumeSync {
+		s.mu.Lock()
+		s.m.Hurry()
+		s.stepped(false)
+		s.mu.Unlock()
 	}
 	reply, err := s.cfg.Leader.Sync(ctx, link.SyncRequest{Do: act})
 	if err == nil && !reply.Synced {

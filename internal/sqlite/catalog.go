@@ -118,12 +118,19 @@ func (c *Conn) readColumns(k *catalog) error {
 		pk, hidden int
 	}
 	all := map[*table][]info{}
-	err := c.each("SELECT l.name, x.cid, x.name, x.type, x.pk, x.hidden FROM pragma_table_list l, pragma_table_xinfo(l.name) x "+
-		"WHERE l.schema = 'main' AND l.type IN ('table', 'shadow') ORDER BY x.cid", func(s *sqlite3.Stmt) {
-		if t := k.find(s.ColumnText(0)); t != nil {
+	err := c.each("SELECT m.name, x.cid, x.name, x.type, x.pk, x.hidden FROM sqlite_schema m, pragma_table_xinfo(m.name) x "+
+		"WHERE m.type = 'table' ORDER BY m.rowid, x.cid", func(s *sqlite3.Stmt) {
+		if t := k.find(s.ColumnText(0)); t != nil && (t.kind == kindTable || t.kind == kindShadow) {
 			all[t] = append(all[t], info{column{s.ColumnInt(1), s.ColumnText(2)}, s.ColumnText(3), s.ColumnInt(4), s.ColumnInt(5)})
 		}
 	})
+	if err != nil {
+		return err
+	}
+	// A lone INTEGER column without an index of its own is the rowid itself. INTEGER PRIMARY KEY DESC looks alike and is not.
+	indexed := map[*table]bool{}
+	err = c.each("SELECT m.name FROM sqlite_schema m, pragma_index_list(m.name) i WHERE m.type = 'table' AND i.origin = 'pk'",
+		func(s *sqlite3.Stmt) { indexed[k.find(s.ColumnText(0))] = true })
 	if err != nil {
 		return err
 	}
@@ -137,10 +144,7 @@ func (c *Conn) readColumns(k *catalog) error {
 				}
 			}
 		}
-		if t.withoutRowid || keys != 1 {
-			alias = -1
-		}
-		if alias >= 0 && t.hasKeyIndex(c) {
+		if t.withoutRowid || keys != 1 || indexed[t] {
 			alias = -1
 		}
 		names := map[string]bool{}
@@ -171,17 +175,6 @@ func (c *Conn) readColumns(k *catalog) error {
 		}
 	}
 	return nil
-}
-
-// hasKeyIndex says whether the primary key has an index of its own: a lone INTEGER column without one is the rowid
-// itself. INTEGER PRIMARY KEY DESC is the case that looks alike and is not.
-func (t *table) hasKeyIndex(c *Conn) bool {
-	found := false
-	sql := "SELECT 1 FROM pragma_index_list(" + sqlite3.Quote(t.name) + ") WHERE origin = 'pk'"
-	if err := c.each(sql, func(*sqlite3.Stmt) { found = true }); err != nil {
-		return false
-	}
-	return found
 }
 
 func (c *Conn) readRelations(k *catalog) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,7 @@ type client struct {
 	opts   Options
 	cfg    provider.Config
 	base   *url.URL
+	own    *http.Client // opts.HTTPClient when it is the client's own; nil when it is the app's
 	log    *slog.Logger
 	ctx    context.Context // ends with Close
 	cancel context.CancelCauseFunc
@@ -204,6 +206,9 @@ func (c *client) Reconnect() {
 func (c *client) Close() error {
 	c.cancel(provider.ErrClosed)
 	c.wg.Wait()
+	if c.own != nil {
+		c.own.CloseIdleConnections() // it ends attempts that nobody waits for any more, too
+	}
 	return nil
 }
 

@@ -24,6 +24,18 @@ const (
 	maxWhy        = 300         // of what a backend says in clear text, in runes
 )
 
+// ownClient returns the HTTP client of a client that was given none: it does what the default one does, and has connections of its own that
+// can be ended with it. nil when the app has put something else in the place of the default.
+func ownClient() *http.Client {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok || http.DefaultClient.Transport != nil {
+		return nil
+	}
+	own := *http.DefaultClient
+	own.Transport = t.Clone()
+	return &own
+}
+
 // dial makes one attempt to connect. Its errors are a *provider.RefusedError and a *provider.OfflineError.
 func (c *client) dial() (socket, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.opts.ConnectTimeout)

@@ -52,7 +52,9 @@ type Options struct {
 	// Header goes with the request that opens the connection. It does nothing in browsers. Default: none.
 	Header http.Header
 
-	// HTTPClient opens the connection: for proxies, certificates, tests. It does nothing in browsers. Default: http.DefaultClient.
+	// HTTPClient opens the connection: for proxies, certificates, tests. It does nothing in browsers. net/http goes on with an attempt
+	// that nobody waits for any more, until its dialer gives up; CloseIdleConnections of the HTTP client ends that. Default: one that does
+	// what http.DefaultClient does, and with which no attempt outlasts Close.
 	HTTPClient *http.Client
 
 	// PingInterval is the time between two signs of life that are asked for. A connection over which nothing has come for one

@@ -47,6 +47,10 @@ func (p *Provider) Client(cfg provider.Config) (provider.Client, error) {
 		opts: p.opts, cfg: cfg, base: base, log: cfg.Logger,
 		attempting: true, moved: make(chan struct{}), changed: make(chan struct{}), hurry: make(chan struct{}, 1),
 	}
+	if c.opts.HTTPClient == nil {
+		c.own = ownClient()
+		c.opts.HTTPClient = c.own
+	}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.wg.Go(c.run)
 	return c, nil

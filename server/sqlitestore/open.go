@@ -5,13 +5,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/livestore-go/livestore/internal/sqlite"
+	"github.com/livestore-go/livestore/internal/storedir"
 	"github.com/livestore-go/livestore/server"
 )
 
@@ -42,6 +39,7 @@ CREATE TABLE events (
 // file is the open file of one store, shared by the logs of it.
 type file struct {
 	path   string
+	place  *storedir.Dir // nil: a directory of the operating system
 	users  int           // guarded by Store.mu
 	opened chan struct{} // closed when open has returned
 	err    error         // of open; to be read after opened
@@ -57,8 +55,8 @@ type file struct {
 	args      []any
 }
 
-func newFile(path string) *file {
-	f := &file{path: path, opened: make(chan struct{}), gone: make(chan struct{}), turn: make(chan struct{}, 1)}
+func newFile(path string, place *storedir.Dir) *file {
+	f := &file{path: path, place: place, opened: make(chan struct{}), gone: make(chan struct{}), turn: make(chan struct{}, 1)}
 	f.turn <- struct{}{}
 	return f
 }
@@ -66,7 +64,7 @@ func newFile(path string) *file {
 // open opens the file, and makes it when there is none.
 func (f *file) open(storeID string) (err error) {
 	f.storeID = storeID
-	isNew, err := inspect(f.path)
+	isNew, err := f.inspect()
 	if err == nil && isNew {
 		err = f.make()
 	}
@@ -79,18 +77,13 @@ func (f *file) open(storeID string) (err error) {
 	return nil
 }
 
-// make brings the file into being, so that its name survives a loss of power as soon as what is in it does.
-func (f *file) make() error {
-	created, err := os.OpenFile(f.path, os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	return errors.Join(created.Close(), syncDir(filepath.Dir(f.path)))
-}
-
 // connect opens the connection and reads what is kept in memory.
 func (f *file) connect() (err error) {
-	f.conn, err = sqlite.Open(f.path, &sqlite.Options{Sync: sqlite.Full})
+	o := &sqlite.Options{Sync: sqlite.Full}
+	if f.place != nil {
+		o.VFS = f.place.VFS
+	}
+	f.conn, err = sqlite.Open(f.path, o)
 	if err != nil {
 		if sqlite.IsCorrupt(err) {
 			return &FormatError{Path: f.path, Reason: err.Error()}
@@ -139,7 +132,7 @@ func (f *file) create() (err error) {
 	err = f.conn.Script(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", ApplicationID, Version) + schema)
 	if err == nil {
 		err = f.conn.Exec(sqlite.Internal, "INSERT INTO meta (id, store_id, backend_id, head) VALUES (1, ?, ?, 0)",
-			f.storeID, server.NewBackendID())
+			f.storeID, f.newID())
 	}
 	if err != nil {
 		return errors.Join(err, f.conn.Rollback())
@@ -149,6 +142,13 @@ func (f *file) create() (err error) {
 	}
 	// From here on the head of the file itself says whose it is.
 	return f.conn.Exec(sqlite.Internal, "PRAGMA wal_checkpoint(TRUNCATE)")
+}
+
+func (f *file) newID() string {
+	if f.place != nil {
+		return f.place.NewBackendID()
+	}
+	return server.NewBackendID()
 }
 
 // load reads whose file this is and compares the head with the events.
@@ -185,35 +185,6 @@ func checkIDs(path string, app, version int64) error {
 		return &FormatError{Path: path, Reason: fmt.Sprintf("there is no format version %d", version)}
 	}
 	return nil
-}
-
-// headLen covers the header of the file and that of its first page.
-const headLen = 112
-
-// inspect looks at a file before SQLite does, which would change it and create files beside it. isNew says that there is none.
-func inspect(path string) (isNew bool, err error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return true, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return false, err
-	}
-	if !info.Mode().IsRegular() {
-		return false, &FormatError{Path: path, Reason: "it is no regular file"}
-	}
-	head := make([]byte, headLen)
-	n, err := io.ReadFull(f, head)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return false, err
-	}
-	beside, err := os.Stat(path + "-wal")
-	return false, accept(path, head[:n], info.Size(), err == nil && beside.Size() > 0)
 }
 
 // accept says what the first bytes of a file say: nil for a log, and for whatever a creation that was cut short can leave. That is an
@@ -284,7 +255,7 @@ func (f *file) again() error {
 		_ = f.conn.Close() // it is in doubt anyway; what matters is whether the file opens
 		f.conn = nil
 	}
-	if _, err := inspect(f.path); err != nil {
+	if _, err := f.inspect(); err != nil {
 		return f.wrap("open", err)
 	}
 	err := f.connect()

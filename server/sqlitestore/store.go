@@ -13,13 +13,15 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/livestore-go/livestore/internal/storedir"
 	"github.com/livestore-go/livestore/server"
 )
 
 // Storage is a directory of logs. It may be used from any goroutine.
 type Storage struct {
-	dir  string
-	lock *flock.Flock
+	dir   string
+	lock  *flock.Flock  // nil with a place
+	place *storedir.Dir // nil: dir of the operating system
 
 	mu     sync.Mutex
 	files  map[string]*file // by store id, those that are open, being opened or being closed
@@ -95,7 +97,7 @@ func (s *Storage) file(storeID, path string) (f *file, first bool, err error) {
 		f := s.files[storeID]
 		switch {
 		case f == nil:
-			f = newFile(path)
+			f = newFile(path, s.place)
 			f.users = 1
 			s.files[storeID] = f
 			s.mu.Unlock()
@@ -146,7 +148,9 @@ func (s *Storage) Close() error {
 		<-f.opened
 		errs = append(errs, f.close())
 	}
-	errs = append(errs, s.lock.Unlock())
+	if s.lock != nil {
+		errs = append(errs, s.lock.Unlock())
+	}
 	return errors.Join(errs...)
 }
 

@@ -41,7 +41,13 @@ type FS struct {
 	locks map[string]*locks // by name of a file
 }
 
-var mounted atomic.Uint64
+var (
+	mounted atomic.Uint64 // so far
+	known   atomic.Int64  // of them to SQLite now
+)
+
+// Mounts returns how many directories are known to SQLite now, for tests of what must not be left behind.
+func Mounts() int { return int(known.Load()) }
 
 // New makes an empty directory without a limit.
 func New() *FS { return Mount(faultfs.New()) }
@@ -50,6 +56,7 @@ func New() *FS { return Mount(faultfs.New()) }
 func Mount(dir *faultfs.FS) *FS {
 	f := &FS{FS: dir, name: fmt.Sprintf("livestore-crash-%d", mounted.Add(1)), locks: map[string]*locks{}}
 	vfs.Register(f.name, mount{f})
+	known.Add(1)
 	return f
 }
 
@@ -57,7 +64,12 @@ func Mount(dir *faultfs.FS) *FS {
 func (f *FS) Name() string { return f.name }
 
 // Close makes the directory unknown to SQLite. Connections that are open stay so.
-func (f *FS) Close() { vfs.Unregister(f.name) }
+func (f *FS) Close() {
+	if vfs.Find(f.name) != nil {
+		known.Add(-1)
+	}
+	vfs.Unregister(f.name)
+}
 
 // Crash returns the directory as it may be when the power has gone now and come back. f itself stays as it is, and so do
 // the connections that use it.

@@ -48,6 +48,9 @@ func goFiles(t *testing.T, f func(path string, src []byte)) {
 	}
 }
 
+// larger lists packages that are let be larger, and how large. The simulator is one world: whatever is in it meets everything else.
+var larger = map[string]int{"internal/sim": 9000}
+
 func TestFilesAndPackagesAreSmall(t *testing.T) {
 	total := map[string]int{}
 	goFiles(t, func(path string, src []byte) {
@@ -60,7 +63,7 @@ func TestFilesAndPackagesAreSmall(t *testing.T) {
 		}
 	})
 	for dir, n := range total {
-		if n > maxPackage {
+		if n > max(maxPackage, larger[strings.TrimPrefix(dir, "../../")]) {
 			t.Errorf("%s has %d lines: past %d it wants splitting", dir, n, maxPackage)
 		}
 	}

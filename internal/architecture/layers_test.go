@@ -73,7 +73,7 @@ var layers = []layer{
 	}},
 	{name: "internal/sim", is: "the whole system, one thread, from one seed", may: []string{
 		"event", "state", "provider", "internal/wire", "internal/room", "internal/sqlite", "internal/sqlite/crashvfs",
-		"internal/journal/...", "internal/syncstate",
+		"internal/journal/...", "internal/syncstate", "internal/reactive",
 		"internal/eventlog", "internal/materialize", "internal/migrate", "internal/link", "internal/session", "internal/leader",
 		"server", "server/sqlitestore", "internal/storedir",
 	}},
@@ -110,6 +110,7 @@ var outside = []struct {
 	{"github.com/go-json-experiment/json", []string{"..."}},
 	{"github.com/gofrs/flock", []string{"adapter/local", "server/sqlitestore"}},
 	{"github.com/coder/websocket", []string{"server", "provider/wsprovider", "interop/..."}},
+	{"github.com/anishathalye/porcupine", []string{"internal/sim"}},
 	{"github.com/spf13/cobra", []string{"internal/cli"}},
 	{"github.com/spf13/pflag", []string{"internal/cli"}},
 	{"charm.land/fang/v2", []string{"internal/cli"}},

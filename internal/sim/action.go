@@ -60,12 +60,16 @@ func (w *world) pick() *sess { return w.sessions[w.rng.IntN(len(w.sessions))] }
 
 // draft makes a random event on a state, most often one that applies there.
 func (w *world) draft(items []string, p part) event.Draft {
-	item := fmt.Sprintf("i%d", w.rng.IntN(20))
+	ids, names := 20, 12
+	if w.app != nil {
+		ids, names = w.app.items, w.app.names
+	}
+	item := fmt.Sprintf("i%d", w.rng.IntN(ids))
 	fresh := item
 	if len(items) > 0 && w.rng.IntN(8) > 0 {
 		item = items[w.rng.IntN(len(items))]
 	}
-	name := fmt.Sprintf("n%d", w.rng.IntN(12))
+	name := fmt.Sprintf("n%d", w.rng.IntN(names))
 	text := fmt.Sprint("w", w.rng.IntN(3), " w", w.rng.IntN(3))
 	id := fmt.Sprintf("x%d", w.rng.IntN(100))
 	switch n := w.rng.IntN(20); {
@@ -104,6 +108,13 @@ func (w *world) safe(p part) event.Draft {
 
 func (w *world) commit() (bool, error) {
 	s := w.pick()
+	if w.app != nil {
+		drafts, tag, err := w.compose(s)
+		if err != nil {
+			return true, err
+		}
+		return true, w.commitDrafts(s, drafts, tag, event.CommitID{})
+	}
 	items, err := s.items()
 	if err != nil {
 		return true, err
@@ -133,8 +144,15 @@ func (w *world) commit() (bool, error) {
 }
 
 func (w *world) commitDrafts(s *sess, drafts []event.Draft, tag string, retry event.CommitID) error {
-	before, id := s.m.Heads(), s.journal.Next()
+	before, id, ops := s.m.Heads(), s.journal.Next(), w.disk.Ops()
+	w.phase = "a journal write"
 	c, err := s.m.Commit(drafts, retry)
+	if !w.disk.failed() {
+		w.phase = ""
+	}
+	if halted, bad := w.refusedHalted(err); halted || bad != nil {
+		return bad
+	}
 	var failed *materialize.Error
 	var full *session.PendingFullError
 	var unjournaled *journal.AppendError
@@ -143,6 +161,10 @@ func (w *world) commitDrafts(s *sess, drafts []event.Draft, tag string, retry ev
 		w.count("commit: admitted")
 		w.tracef("  %s commits %s %s: %s", s.id, c.ID(), tag, span(c.Events()))
 		w.admit(s, c, tag, retry)
+		w.weigh(c, tag)
+		if err := w.admitted(w.disk.Ops() - ops); err != nil {
+			return err
+		}
 	case errors.As(err, &failed):
 		w.count("commit: does not apply")
 		w.tracef("  %s: %v", s.id, err)
@@ -153,6 +175,7 @@ func (w *world) commitDrafts(s *sess, drafts []event.Draft, tag string, retry ev
 		w.count("full disk: commit refused")
 	case errors.As(err, &full):
 		w.count("commit: too many pending")
+	case w.refusedNow(err):
 	default:
 		return err
 	}
@@ -174,7 +197,10 @@ func (w *world) retry() (bool, error) {
 	}
 	drafts := make([]event.Draft, len(a.Events))
 	for i, e := range a.Events {
-		def, ok := schemas[w.schema].Definition(e.Name)
+		def, ok := w.now().Definition(e.Name)
+		if !ok && w.app != nil {
+			return false, nil // a newer version of the app has made it
+		}
 		if !ok {
 			return false, failf("event %s is in no schema", e.Name)
 		}
@@ -245,6 +271,9 @@ func (w *world) drop() (bool, error) {
 
 // full lets the disk be full while one session commits, or the leader takes pushes.
 func (w *world) full() (bool, error) {
+	if w.disk.full || w.inMemory() {
+		return false, nil
+	}
 	w.disk.full = true
 	w.disk.SetFree(w.rng.Int64N(3000) * w.rng.Int64N(2))
 	defer func() {
@@ -263,17 +292,23 @@ func (w *world) undoGone() (bool, error) {
 	if h.Upstream == h.Local {
 		return false, nil
 	}
-	if err := w.state().Exec(sqlite.Internal, "DELETE FROM __livestore_undo"); err != nil {
-		return true, err
+	if w.app != nil {
+		if err := w.follow(); err != nil && w.disk.full {
+			return true, nil
+		}
 	}
-	return true, nil
+	return true, w.state().Exec(sqlite.Internal, "DELETE FROM __livestore_undo")
 }
 
 // audit compares a session with what a rebuild derives from what it has.
 func (w *world) audit() (bool, error) {
 	s := w.pick()
-	if s.m.PullRequest().Cursor != w.leaderCursor() {
-		return false, nil // what it has of the log is not the log any more
+	if w.app != nil {
+		if p := w.leader.Published(s.m.PullRequest()); p.Lost || len(p.Published) > 0 {
+			return false, nil // what it has of the log is not the log any more
+		}
+	} else if s.m.PullRequest().Cursor != w.leaderCursor() {
+		return false, nil // the same
 	}
 	all, err := eventsAfter(w.log, event.SeqNum{})
 	if err != nil {

@@ -13,15 +13,17 @@ import (
 
 // backend is a sync backend as R1 says, and all other clients of the store. Its state is what every client must derive.
 type backend struct {
+	id      string
 	events  []event.Global
+	ends    []int64 // of the pushes that made them
 	state   *materialize.Engine
 	answers int // pushes that were answered, so that a pull knows whether it began after the last one
 }
 
-func newBackend() (*backend, error) {
-	b := &backend{}
+func newBackend(schema int) (*backend, error) {
+	b := &backend{id: backendID}
 	var err error
-	b.state, err = newState(0)
+	b.state, err = newState(schema)
 	return b, err
 }
 
@@ -46,7 +48,7 @@ func newState(schema int) (*materialize.Engine, error) {
 }
 
 // images are empty states of the schemas.
-var images = []func() ([]byte, error){image(0), image(1)}
+var images = []func() ([]byte, error){image(first), image(searched), image(narrow), image(newest)}
 
 func image(schema int) func() ([]byte, error) {
 	return sync.OnceValues(func() ([]byte, error) {

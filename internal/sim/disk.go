@@ -11,7 +11,7 @@ import (
 type disk struct {
 	*crashvfs.FS
 	off  int  // the operation from which on every one fails, 0 for none
-	full bool // it is, for as long as one action takes
+	full bool // it is: for as long as one action takes, or in a fleet for longer
 }
 
 func newDisk(files *faultfs.FS) *disk { return &disk{FS: crashvfs.Mount(files)} }

@@ -15,6 +15,18 @@
 // what is as it is there, and when a timer runs out the schedule says. Some others only pull, and check each event they get. In the end all
 // clients must be equal to the server and to each other, and each commit be in its log once, or set aside.
 //
+// In a fleet each client runs an app: a version of it, of which the older ones do not know every event, and one stumbles over some; a
+// policy for what it does not know; files, or memory alone; limits of a push; few names to choose from, or many. It is upgraded in
+// mid-run, and at times set back. Sessions have live queries, which are marked and read as a store does it. There is a clock, and it jumps.
+//
+// The log of the server outlives it. In a third of the fleets that is package sqlitestore on a disk that fails, fills up and loses power,
+// and what it took is what must be there; else it is imitated (shelf, drawer). The server dies between any two effects of its room (dooms).
+// In a sixth of the fleets an older copy of the log takes its place, or another log with another identity: each connection belongs to one
+// log, a client that finds another one stops, and its app brings it there, or throws away what it has (another.go).
+//
+// Where each rule of the design is looked at says rules.go. What clients and readers hear of the log of a server is a history of
+// operations, and in the end porcupine must find an order for them in which a log does what they saw (linear.go).
+//
 // The tests run some hundred schedules; this runs ten thousand, in about ten minutes on two cores, and then one again with all its trace:
 //
 //	go test ./internal/sim -run TestSchedules -seeds 10000 -timeout 60m

@@ -18,6 +18,7 @@ func (w *world) nextPush(s *sess) (bool, error) {
 	if !ok {
 		return false, nil
 	}
+	w.count("check: R3, fences")
 	if at := s.m.PullRequest().Cursor; at < s.fence {
 		return true, failf("session %s was refused at publish %d, has pulled up to %d, and pushes %s", s.id, s.fence, at, req.Commits[0].ID)
 	}

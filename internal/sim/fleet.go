@@ -2,6 +2,8 @@ package sim
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 
 	"github.com/livestore-go/livestore/internal/room"
 	"github.com/livestore-go/livestore/internal/wire"
@@ -14,28 +16,41 @@ type fleet struct {
 	peers   []*peer
 	server  *server
 	readers []*reader
-	asleep  *peer // a client whose connection stands still while the others settle
+	history *history   // what clients and readers have heard of the log
+	logs    []*backend // that the server has had, in turn: a restore and a reset make another one of it
+	sets    bool       // the log may be set back
+	skew    bool       // its clients run different versions of the app
+	asleep  *peer      // a client whose connection stands still while the others settle
 }
 
 // newFleet makes a store with clients of these ids.
 func (s *system) newFleet(store string, clients []string) (*fleet, error) {
 	f := &fleet{system: s, store: store}
-	b, err := newBackend()
+	f.skew = rand.New(rand.NewPCG(f.seed, drawApp)).IntN(2) == 0
+	b, err := newBackend(newest)
 	if err != nil {
 		return nil, err
 	}
 	f.server = &server{book: f.book, store: store, shelf: &shelf{book: f.book, b: b}, limits: room.Limits{
 		Window: []int{1, 500, 5000, 0}[f.rng.IntN(4)], CacheBytes: []int{1, 600, 0}[f.rng.IntN(3)], Replies: []int{1, 3, 0}[f.rng.IntN(3)],
 	}}
-	f.server.start()
+	f.logs = []*backend{b}
+	if err := f.drawServer(); err != nil {
+		return f, err
+	}
+	if err := f.server.start(); err != nil {
+		return f, err
+	}
+	f.history = newHistory(f.server.shelf.b)
 	for _, id := range clients {
 		w := &world{
 			book: f.book, store: store, client: id, synced: true, sessions: make([]*sess, f.one(1, 1, 1, 2, 2, 2, 2, 3, 4)), ledger: newLedger(),
-			maxEvents: f.one(1, 1, 2, 3, 5, 100), schema: f.rng.IntN(len(schemas)), backend: b,
+			maxEvents: f.one(1, 1, 2, 3, 5, 100), schema: f.rng.IntN(2), backend: b, logs: &f.logs,
 		}
 		w.maxPush = w.maxEvents
 		p := &peer{world: w, fleet: f, buffer: f.one(1, 2, 4, 16)}
 		f.peers = append(f.peers, p)
+		f.giveApp(w, f.nth("app"))
 		files, err := empty(store, w.client, w.schema, len(w.sessions))
 		if err != nil {
 			return f, err
@@ -60,14 +75,19 @@ func (p *peer) reset() {
 		p.lost()
 	}
 	p.of, p.round, p.push, p.doubt, p.ahead, p.paused, p.used = p.leader, nil, nil, false, 0, false, map[wire.ID]int{}
+	if p.inMemory() {
+		p.high = 0
+	}
+	p.other, p.whole, p.stuck, p.bad = nil, nil, nil, p.relate()
 }
 
 // dial makes a connection.
 func (f *fleet) dial(p *peer) bool {
-	if p.pipe != nil || f.server.room == nil {
+	if p.pipe != nil || p.cut || f.server.room == nil {
 		return false
 	}
-	p.pipe = &pipe{no: f.nth("pipe"), dialect: []wire.Dialect{wire.E3, wire.E4}[f.rng.IntN(2)]}
+	p.pipe = &pipe{log: f.server.shelf.b, no: f.nth("pipe"), dialect: []wire.Dialect{wire.E3, wire.E4}[f.rng.IntN(2)]}
+	p.pipe.seen = f.history.witness(slices.Index(f.peers, p))
 	p.eager = f.rng.IntN(2) == 0
 	f.tracef("  %s has pipe %d, %s", p.client, p.pipe.no, p.pipe.dialect)
 	f.server.connect(p.pipe)
@@ -100,6 +120,8 @@ var fleetDeeds = []deed{
 	{"extra ack", 3, true, (*fleet).extraAck},
 	{"drop", 3, true, (*fleet).drop},
 	{"half open", 3, true, (*fleet).halfOpen},
+	{"partition", 2, true, (*fleet).partition},
+	{"partition heals", 8, false, (*fleet).rejoin},
 	{"give up", 8, false, (*fleet).giveUpPipe},
 	{"server notices", 20, false, (*fleet).notice},
 	{"server gives up", 3, false, (*fleet).serverGivesUp},
@@ -267,6 +289,53 @@ func (f *fleet) halfOpen(p *peer) (bool, error) {
 	return true, nil
 }
 
+// partition parts some clients from the server: what is on its way vanishes, nobody is told, and there is no new connection.
+func (f *fleet) partition(*peer) (bool, error) {
+	before := f.parted()
+	subset := 1 + f.rng.IntN(1<<len(f.peers)-1)
+	for i, p := range f.peers {
+		if subset&(1<<i) == 0 || p.cut {
+			continue
+		}
+		p.cut = true
+		if c := p.pipe; c != nil && !c.shut {
+			c.up, c.down, c.swallowed = nil, nil, c.swallowed+len(c.down)
+			c.deafUp, c.deafDown = true, true
+		}
+	}
+	now := f.parted()
+	switch {
+	case now == before:
+		return false, nil
+	case now == len(f.peers):
+		f.count("fault: all clients parted from the server")
+	default:
+		f.count("fault: some clients parted from the server")
+	}
+	f.tracef("  %d of %d are parted", now, len(f.peers))
+	return true, nil
+}
+
+func (f *fleet) parted() (n int) {
+	for _, p := range f.peers {
+		if p.cut {
+			n++
+		}
+	}
+	return n
+}
+
+// rejoin lets all reach the server again.
+func (f *fleet) rejoin(*peer) (bool, error) {
+	if f.parted() == 0 {
+		return false, nil
+	}
+	for _, p := range f.peers {
+		p.cut = false
+	}
+	return true, nil
+}
+
 // giveUpPipe lets a client find out that nothing comes any more, most often rightly.
 func (f *fleet) giveUpPipe(p *peer) (bool, error) {
 	if p.pipe == nil || p.pipe.healthy() && f.rng.IntN(20) > 0 {
@@ -312,17 +381,15 @@ func (f *fleet) serverStart(*peer) (bool, error) {
 	if f.server.room != nil {
 		return false, nil
 	}
-	f.startServer()
-	return true, nil
+	return true, f.startServer()
 }
 
 func (f *fleet) serverDisk(*peer) (bool, error) {
 	s := f.server
-	if s.room == nil || s.shelf.fails > 0 {
+	if s.room == nil || s.shelf.armed() {
 		return false, nil
 	}
-	s.shelf.fails, s.shelf.dies = 1+f.rng.IntN(6), f.rng.IntN(2) == 0
-	f.count("server: disk fails")
+	s.shelf.arm(1+f.rng.IntN(6), f.rng.IntN(2) == 0)
 	return true, nil
 }
 
@@ -331,6 +398,7 @@ func (f *fleet) behind(p *peer) (bool, error) {
 	if !p.behind() || p.push != nil {
 		return false, nil
 	}
+	p.leader.Turn()
 	return true, p.end()
 }
 
@@ -364,10 +432,9 @@ func (f *fleet) pause(p *peer) (bool, error) {
 }
 
 func (f *fleet) resume(p *peer) (bool, error) {
-	if !p.paused {
+	if !p.paused && p.other == nil {
 		return false, nil
 	}
-	p.paused = false
-	p.leader.Resume()
-	return true, nil
+	p.paused, p.other = false, nil
+	return true, p.resume()
 }

@@ -3,7 +3,6 @@ package sim_test
 import (
 	"flag"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -48,12 +47,13 @@ func TestFleets(t *testing.T) {
 			})
 		}
 	})
-	for _, what := range slices.Sorted(maps.Keys(counts)) {
-		t.Logf("%8d %s", counts[what], what)
+	t.Log(table(counts))
+	if all, unclear := counts["check: linearizable"], counts["check: linearizable, unclear"]; unclear*100 > all {
+		t.Errorf("of %d histories %d took too long to be checked", all+unclear, unclear)
 	}
-	want := fleetOften
+	want := slices.Concat(fleetOften, outageOften, rulesOften, workOften)
 	if *fleets >= 2000 {
-		want = append(want, fleetRare...)
+		want = slices.Concat(want, fleetRare, outageRare, rulesRare, workRare)
 	}
 	for _, what := range want {
 		if *fleets >= 150 && counts[what] == 0 {

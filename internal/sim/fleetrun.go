@@ -25,6 +25,14 @@ func (f *fleet) settle() error {
 	if err := f.finish("settle"); err != nil {
 		return err
 	}
+	if f.skew {
+		if err := f.modern(); err != nil {
+			return err
+		}
+		if err := f.finish("all have the newest version"); err != nil {
+			return err
+		}
+	}
 	for range f.rng.IntN(3) {
 		if err := f.quiet(); err != nil {
 			return err
@@ -51,8 +59,7 @@ func (f *fleet) quiet() error {
 	f.tracef("a last commit")
 	p := f.peers[f.rng.IntN(len(f.peers))]
 	if f.rng.IntN(2) == 0 {
-		f.server.shelf.fails, f.server.shelf.dies = 1+f.rng.IntN(3), f.rng.IntN(2) == 0
-		f.count("server: disk fails")
+		f.server.shelf.arm(1+f.rng.IntN(3), f.rng.IntN(2) == 0)
 	}
 	if _, err := p.commit(); err != nil {
 		return fmt.Errorf("a last commit: %w", err)
@@ -60,21 +67,34 @@ func (f *fleet) quiet() error {
 	if err := f.rest(); err != nil {
 		return fmt.Errorf("a last commit: %w", err)
 	}
-	f.server.shelf.fails = 0
+	f.server.shelf.disarm()
+	for _, p := range f.peers { // the commit is what is of interest, and not all that has been looked at a moment ago
+		p.light = true
+		defer func() { p.light = false }()
+	}
 	return f.finish("a last commit")
 }
 
 // heal ends all faults. Both ends learn of each connection that does not work any more.
 func (f *fleet) heal() error {
 	s := f.server
+	s.shelf.disarm()
+	s.doom = ""
 	if s.room == nil {
-		s.start()
+		if err := s.start(); err != nil {
+			return err
+		}
 	}
-	s.shelf.fails = 0
 	for _, p := range f.peers {
+		p.cut = false
 		p.disk.disarm()
+		if p.disk.full {
+			p.space()
+		}
 		p.paused = false
-		p.leader.Resume()
+		if err := p.resume(); err != nil {
+			return err
+		}
 		if p.pipe != nil && !p.pipe.healthy() {
 			p.lost()
 		}
@@ -94,7 +114,7 @@ func (f *fleet) heal() error {
 
 // rest delivers everything until nothing moves.
 func (f *fleet) rest() error {
-	for range maxRounds {
+	for range 4 * maxRounds {
 		moved := false
 		for _, p := range f.peers {
 			here, err := p.roundHere()
@@ -119,14 +139,13 @@ func (f *fleet) rest() error {
 			return err
 		}
 	}
-	return failf("after %d rounds without faults something still moves, server at e%d: %s", maxRounds, f.server.shelf.b.head(), f.where())
+	return failf("after %d rounds without faults something still moves, server at e%d: %s", 4*maxRounds, f.server.shelf.b.head(), f.where())
 }
 
 // late does what only timers do, when nothing else moves any more. Without a fault nothing should have to wait for one.
 func (f *fleet) late() (bool, error) {
 	if f.server.room == nil {
-		f.server.start()
-		return true, nil
+		return true, f.server.start()
 	}
 	if f.server.room.Stale() {
 		return true, f.server.wake()
@@ -138,9 +157,12 @@ func (f *fleet) late() (bool, error) {
 			return true, failf("%s pulls, and the server does not answer", p.client)
 		case p.push != nil:
 			return true, failf("%s pushes, and the server does not answer", p.client)
+		case p.leader.Rejected() != nil:
+			return true, p.putAside()
 		case p.behind():
 			f.count("settle: behind")
 			f.tracef("  %s waits for events that do not come", p.client)
+			p.leader.Turn()
 			return true, p.end()
 		}
 	}
@@ -156,8 +178,11 @@ func (f *fleet) where() (s string) {
 
 // exchange does once all that can be done between a client and the server.
 func (f *fleet) exchange(p *peer) (moved bool, err error) {
-	if p == f.asleep {
+	if p == f.asleep || p.disk.failed() {
 		return false, nil
+	}
+	if (p.other != nil || p.whole != nil) && p.stuck == nil && f.server.room != nil { // an app that wants to go on
+		return true, p.rebaseNow()
 	}
 	if f.dial(p) {
 		moved = true
@@ -222,6 +247,21 @@ func (f *fleet) exchangeServer() (moved bool, err error) {
 func (f *fleet) converged() error {
 	b := f.server.shelf.b
 	for _, p := range f.peers {
+		if p.stuck != nil { // until it has a newer version
+			if err := p.alone(true); err != nil {
+				return fmt.Errorf("%s: %w", p.client, err)
+			}
+			continue
+		}
+		if num, stopped := p.stoppedAt(); stopped {
+			if err := p.standsBefore(num); err != nil {
+				return err
+			}
+			if err := p.alone(true); err != nil {
+				return fmt.Errorf("%s: %w", p.client, err)
+			}
+			continue
+		}
 		if h := p.leader.Heads(); h.Upstream.Global != b.head() || h.Local.Global != b.head() {
 			return failf("%s stands at %s, and the server at e%d", p.client, h, b.head())
 		}
@@ -262,4 +302,8 @@ func (f *fleet) close() {
 		}
 	}
 	_ = f.server.shelf.b.state.Conn().Close()
+	if d := f.server.shelf.drawer; d != nil {
+		_ = d.close()
+		d.disk.Close()
+	}
 }

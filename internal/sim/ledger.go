@@ -21,7 +21,9 @@ type ledger struct {
 	twice   map[string]bool           // tags of commits that two sessions try again at the same time
 	own     map[string]int            // own tags, and how many events of each go to the backend
 
-	powerless bool // the last crash was one of the power
+	powerless bool    // the last crash was one of the power
+	wiping    *wiping // a reset under way
+	anew      bool    // there was one: events of the client may come back from the backend
 }
 
 func newLedger() ledger {
@@ -40,11 +42,14 @@ type promise struct {
 	of      *sess          // who made it, nil when that is gone
 	receipt *session.Commit
 
-	persisted, confirmed, asided bool // said by its receipt
-	dropped                      bool // by the app
-	dropping                     bool // it is not known whether it was
-	lost                         bool // with the power, before it was persisted
-	unsure                       bool // it is not known whether it returned
+	stage                        session.Stage // said by its receipt
+	persisted, confirmed, asided bool          // the same
+	by                           int           // which of the logs that a server has had confirmed it
+	dropped                      bool          // by the app
+	reset                        bool          // by a reset
+	dropping                     bool          // it is not known whether it was
+	lost                         bool          // with the power, before it was persisted
+	unsure                       bool          // it is not known whether it returned
 }
 
 // admit notes a commit.
@@ -73,7 +78,7 @@ func (p *promise) synced() (n int) {
 // ends, and when it is larger than a push may be.
 func (w *world) mayTear(tag string) bool {
 	n, own := w.own[tag]
-	return w.twice[tag] || w.maxEvents > 0 && (!own || n > w.maxEvents)
+	return w.twice[tag] || w.app != nil && w.app.big[tag] || w.maxEvents > 0 && (!own || n > w.maxEvents)
 }
 
 // unsure notes a commit whose caller was told of an error by a disk that is gone: the record may be there as a whole, or not.
@@ -87,20 +92,22 @@ func (w *world) unsure(s *sess, id event.CommitID, drafts []event.Draft, tag str
 		args, _ := d.Args(s.id)
 		num, _ := event.SeqNum{}.Next(d.Definition().Scope(), 0)
 		p.events = append(p.events, event.Client{
-			Num: num, Name: d.Definition().Name(), Args: args, ClientID: w.client, SessionID: s.id,
-			ID: event.ID{Commit: id, Index: i}, Cause: cause, SchemaHash: schemas[w.schema].Hash(),
+			Num: num, Name: d.Definition().Name(), Args: args, ClientID: w.who(), SessionID: s.id,
+			ID: event.ID{Commit: id, Index: i}, Cause: cause, SchemaHash: w.now().Hash(),
 		})
 	}
 	w.note(p)
 }
 
-// forget lets go of the receipts of a session.
-func (w *world) forget(s *sess) {
+// forget lets go of the receipts of a session, and returns them.
+func (w *world) forget(s *sess) (receipts []*session.Commit) {
 	for _, p := range w.commits {
 		if p.of == s {
+			receipts = append(receipts, p.receipt)
 			p.of, p.receipt = nil, nil
 		}
 	}
+	return receipts
 }
 
 // never is a context that is over: to ask a receipt without waiting.
@@ -117,35 +124,65 @@ func (w *world) receipts(s *sess) error {
 			continue
 		}
 		stage := p.receipt.Stage()
+		if stage < p.stage {
+			return failf("commit %s said it is %s, and now that it is %s (R7)", p.id, p.stage, stage)
+		}
+		p.stage = stage
 		if stage >= session.Persisted && !p.persisted {
-			p.persisted = true
-			w.count("receipt: persisted")
-			if n, err := w.logged(p); err != nil {
+			if err := w.saysPersisted(p); err != nil {
 				return err
-			} else if n != len(p.events) && !p.dropped && !p.dropping && !w.retried(p.id) {
-				if aside, err := w.isAside(p.id); err != nil || !aside {
-					return failf("commit %s said it is persisted, and the log has %d of its %d events (%v)", p.id, n, len(p.events), err)
-				}
 			}
 		}
-		if stage >= session.Confirmed && !p.confirmed {
+		if stage >= session.Confirmed {
 			p.confirmed = true
 			w.count("receipt: confirmed")
+			if w.logs != nil {
+				p.by = 1 + slices.Index(*w.logs, w.backend)
+			}
 			if err := w.isConfirmed(p); err != nil {
 				return err
 			}
 		}
-		if err, ok := errors.AsType[*session.SetAsideError](p.receipt.Wait(never, session.Confirmed+1)); ok && !p.asided {
-			p.asided = true
-			w.count("receipt: set aside")
-			aside, lerr := w.isAside(p.id)
-			if lerr != nil {
-				return lerr
-			}
-			if !aside && !p.dropped && !w.retried(p.id) {
-				return failf("commit %s said it is set aside (%v), and it is not", p.id, err)
+		if err, ok := errors.AsType[*session.SetAsideError](p.receipt.Wait(never, session.Confirmed+1)); ok {
+			if err := w.saysAside(p, err); err != nil {
+				return err
 			}
 		}
+	}
+	return nil
+}
+
+// saysPersisted checks a commit whose receipt newly says that it is in the log.
+func (w *world) saysPersisted(p *promise) error {
+	p.persisted = true
+	w.count("receipt: persisted")
+	n, err := w.logged(p)
+	if err != nil {
+		return err
+	}
+	if n != len(p.events) && !p.dropped && !p.dropping && !w.retried(p.id) {
+		if aside, err := w.isAside(p.id); err != nil || !aside {
+			return failf("commit %s said it is persisted, and the log has %d of its %d events (%v)", p.id, n, len(p.events), err)
+		}
+	}
+	if w.rarely(40) {
+		return w.outlives()
+	}
+	return nil
+}
+
+// saysAside checks a commit whose receipt newly says that it is set aside.
+func (w *world) saysAside(p *promise, why *session.SetAsideError) error {
+	p.asided = true
+	w.count("receipt: set aside")
+	aside, err := w.isAside(p.id)
+	switch {
+	case err != nil:
+		return err
+	case aside:
+		return w.reason(p, why)
+	case !p.dropped && !w.retried(p.id):
+		return failf("commit %s said it is set aside (%v), and it is not", p.id, why)
 	}
 	return nil
 }
@@ -190,6 +227,12 @@ func (w *world) isConfirmed(p *promise) error {
 		if e.Num.IsClientOnly() {
 			continue
 		}
+		if w.logs != nil && (len(*w.logs) > 1 || p.dropped) { // it was true when it was said, of a log that may be no more
+			if !w.ever(e) {
+				return failf("commit %s said it is confirmed, and its event %s was never in a log of the backend", p.id, e.ID)
+			}
+			continue
+		}
 		i := slices.IndexFunc(events, func(l event.Client) bool { return l.ID == e.ID })
 		if i < 0 {
 			return failf("commit %s said it is confirmed, and its event %s is not in the log", p.id, e.ID)
@@ -209,8 +252,12 @@ func (w *world) stands() error {
 		return failf("the generation of the leader fell from r%d to r%d", w.high, h.Generation)
 	}
 	w.high = h.Generation
+	w.count("check: R6, heads and high-water marks")
 	if head, _ := w.log.Head(); head != h.Local {
 		return failf("the leader stands at %s and its log at %s", h.Local, head)
+	}
+	if meta := w.log.Meta(); meta.Upstream != h.Upstream || meta.Generation != h.Generation {
+		return failf("the leader stands at %s, and its log says that upstream is at %s, and r%d (R6)", h, meta.Upstream, meta.Generation)
 	}
 	pending, err := eventsAfter(w.log, h.Upstream)
 	if err != nil {
@@ -219,6 +266,9 @@ func (w *world) stands() error {
 	for _, e := range pending {
 		if e.ID.IsZero() {
 			return failf("event %s of another client is pending", e.Num)
+		}
+		if high := w.log.Taken(e.ID.Commit.Journal); e.ID.Commit.Ordinal > high {
+			return failf("event %s is in the log, and its journal is taken up to %d (R6)", e.ID, high)
 		}
 		if id, ok := w.numbers[e.Num]; ok && id != e.ID {
 			return failf("the number %s of event %s was that of event %s before", e.Num, e.ID, id)
@@ -234,15 +284,22 @@ func eventsAfter(log *eventlog.Log, after event.SeqNum) ([]event.Client, error) 
 
 // booted checks what the log holds when the process has started.
 func (w *world) booted() error {
+	w.wiped()
+	w.marksCut()
 	if err := w.stands(); err != nil {
 		return err
 	}
-	return w.account(true)
+	if err := w.account(true); err != nil || !w.rarely(4) {
+		return err
+	}
+	w.count("check: R6, the state after a boot")
+	return w.audited()
 }
 
 // account checks that every commit is there once and whole: in the log or set aside, or gone by the will of the app. With lossy, what
 // was neither persisted nor found may be gone for good; from there on it has to stay away. The journals must have been taken.
 func (w *world) account(lossy bool) error {
+	w.count("check: R4, each commit once and whole")
 	all, err := eventsAfter(w.log, event.SeqNum{})
 	if err != nil {
 		return err
@@ -255,9 +312,12 @@ func (w *world) account(lossy bool) error {
 	last := map[string]event.ID{}
 	for _, e := range all {
 		if e.ID.IsZero() {
-			if e.ClientID == w.client {
+			if e.ClientID == w.who() && !w.inMemory() && !w.anew {
 				return failf("event %s %s came from the backend, and is the client's own", e.Num, e.Args)
 			}
+			continue
+		}
+		if w.byID[e.ID.Commit] == nil && w.knows(e) {
 			continue
 		}
 		prev, has := last[e.ID.Commit.Journal]
@@ -276,6 +336,9 @@ func (w *world) account(lossy bool) error {
 	}
 	out := map[event.CommitID]eventlog.SetAside{}
 	for _, a := range aside {
+		if w.byID[a.ID] == nil && w.knows(a.Events[0]) {
+			continue
+		}
 		if w.byID[a.ID] == nil {
 			return failf("commit %s is set aside, and never returned", a.ID)
 		}
@@ -334,7 +397,8 @@ func (w *world) accountOf(p *promise, in []event.Client, aside eventlog.SetAside
 			return err
 		}
 	}
-	if len(aside.Events) > 0 && !slices.ContainsFunc(reasons, func(why string) bool { return strings.Contains(aside.Err, why) }) {
+	if len(aside.Events) > 0 && !slices.ContainsFunc(reasons, func(why string) bool { return strings.Contains(aside.Err, why) }) &&
+		!w.mayBeAside(aside.Err) {
 		return failf("commit %s is set aside for no good reason: %s", p.id, aside.Err)
 	}
 	return nil
@@ -343,8 +407,11 @@ func (w *world) accountOf(p *promise, in []event.Client, aside eventlog.SetAside
 // cut checks a commit that is in the log in part, and set aside in part: it was too large for one push, and its first events are confirmed.
 func (w *world) cut(p *promise, in []event.Client) error {
 	last := in[len(in)-1]
+	if w.logs != nil && len(*w.logs) > 1 { // the backend that was restored may have had any part of it
+		return nil
+	}
 	switch {
-	case w.maxEvents == 0 || p.synced() <= w.maxEvents:
+	case (w.maxEvents == 0 || p.synced() <= w.maxEvents) && (w.app == nil || !w.app.big[p.tag]):
 		return failf("commit %s is in the log in part, and set aside in part", p.id)
 	case last.ID.Index != len(in)-1:
 		return failf("commit %s was cut, and what is in the log of it is not its beginning", p.id)

@@ -117,10 +117,14 @@ func (w *world) answer(r *request) error {
 		if err != nil {
 			return err
 		}
+		if s.live != nil {
+			s.live.all = true
+		}
 		if err := s.m.Booted(snap); err != nil {
 			return failf("session %s: boot from a snapshot at %s: %v", s.id, snap.Head, err)
 		}
 		s.lost, s.inbox = false, nil
+		s.boots++
 	}
 	return w.look(s)
 }
@@ -136,6 +140,9 @@ func (w *world) apply(s *sess) error {
 		w.count("publish: set aside by a rebase")
 	} else if len(p.SetAside) > 0 {
 		w.count("publish: set aside at a push")
+	}
+	if err := w.small(p); err != nil {
+		return err
 	}
 	err := s.m.Pulled(p)
 	if errors.Is(err, materialize.ErrUndoMissing) {
@@ -188,6 +195,9 @@ func (w *world) merged(who string, res syncstate.Result, withdrawn bool) {
 		yes("advance, new", r.Confirmed == 0 && len(r.New) > 0)
 		yes("advance, confirmed and new", r.Confirmed > 0 && len(r.New) > 0)
 	case syncstate.Rebase:
+		if who == "leader" {
+			w.phase = "a rebase"
+		}
 		yes("rebase, new", len(r.New) > 0)
 		yes("rebase, confirmed", r.Confirmed > 0)
 		yes("rebase, kept", r.Kept > 0)

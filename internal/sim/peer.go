@@ -20,11 +20,16 @@ type peer struct {
 	of     *leader.Machine // whose peer it is; another one after a restart
 	buffer int             // chunks that wait for the leader before the pull is asked for anew
 
+	cut    bool  // it does not reach the server
 	pipe   *pipe // nil when there is no connection
 	eager  bool  // it acknowledges chunks when they come, and not when they are taken
 	round  *round
 	push   *pushing
 	paused bool
+	other  error           // why it has stopped: the backend is another one
+	whole  *whole          // what it has pulled to be rebased onto that
+	stuck  error           // why it can not be
+	bad    error           // what must never be
 	number uint64          // of the next request
 	used   map[wire.ID]int // ids, and the number of the pipe they were used on
 
@@ -43,6 +48,7 @@ type round struct {
 	chunks   []*wire.Chunk // not given yet
 	caughtUp bool
 	began    bool  // after the doubt, if there is one
+	listens  bool  // an event does not apply: it only follows the head of the backend
 	over     error // why nothing more comes
 }
 
@@ -73,9 +79,13 @@ func (p *peer) id() wire.ID {
 
 // begin starts a round when it can.
 func (p *peer) begin() bool {
-	if p.pipe == nil || p.round != nil || p.paused {
+	if p.pipe == nil || p.round != nil || p.paused || p.other != nil || p.whole != nil {
 		return false
 	}
+	if p.pipe.log != p.backend {
+		p.ahead = 0 // it was said of another log
+	}
+	_ = p.leader.Retry()
 	c := p.leader.Cursor()
 	p.said = 0
 	p.round = &round{pipe: p.pipe, at: c.After, backend: c.BackendID, began: true}
@@ -123,6 +133,9 @@ func (p *peer) end() error {
 
 // lost is what happens when the client learns that its connection has ended, or ends it.
 func (p *peer) lost() {
+	if len(p.pipe.up) > 0 {
+		p.count("fault: frames arrive after their connection has ended")
+	}
 	p.pipe.left = true
 	p.pipe.down = nil
 	p.pipe = nil
@@ -144,6 +157,7 @@ func (p *peer) receive() error {
 	}
 	for _, m := range messages {
 		p.tracef("  %s gets %s", p.client, describeServer(m))
+		p.pipe.seen.got(m)
 		if err := p.message(m); err != nil {
 			return err
 		}
@@ -224,7 +238,10 @@ func (p *peer) failure(m *wire.Exit) (err, bad error) {
 	if ahead, ok := errors.AsType[*wire.ServerAheadError](reason.Err); ok {
 		return &provider.ServerAheadError{StoreID: p.store, Head: ahead.MinimumExpectedNum, Provided: ahead.ProvidedNum}, nil
 	}
-	if unknown, ok := errors.AsType[*wire.UnknownError](reason.Err); ok && p.counts["server: disk fails"] > 0 {
+	if other, ok := errors.AsType[*wire.BackendIDMismatchError](reason.Err); ok {
+		return p.identity(other)
+	}
+	if unknown, ok := errors.AsType[*wire.UnknownError](reason.Err); ok && p.troubled() {
 		return &provider.BackendError{StoreID: p.store, Why: unknown.Error()}, nil
 	}
 	return nil, failf("the server answers %s: %s", p.client, describeServer(m))
@@ -242,6 +259,9 @@ func (p *peer) take() error {
 	case len(r.chunks) > 0:
 	case r.over != nil:
 		p.tracef("  the round of %s ends: %v", p.client, r.over)
+		if isOther(r.over) {
+			return p.stop(r.over)
+		}
 		return p.end()
 	default: // it was lost for lack of room
 		p.count("peer: pull again")
@@ -257,6 +277,9 @@ func (p *peer) take() error {
 		if err := p.item(item); err != nil {
 			return err
 		}
+		if p.round != r || len(r.chunks) == 0 && r.listens {
+			break // it has ended, or begun to listen
+		}
 	}
 	return p.stands()
 }
@@ -264,17 +287,21 @@ func (p *peer) take() error {
 // item gives the leader a page.
 func (p *peer) item(item wire.Item) error {
 	r := p.round
-	if item.BackendID != backendID {
+	log := r.pipe.log
+	if item.BackendID != log.id {
 		return failf("the server says it is %q", item.BackendID)
 	}
 	events := make([]event.Global, len(item.Events))
 	at := r.at
 	for i, e := range item.Events {
-		if err := delivered(p.backend, at, e); err != nil {
+		if err := delivered(log, at, e); err != nil {
 			return fmt.Errorf("%s: %w", p.client, err)
 		}
 		at = e.SeqNum
 		events[i] = e.Global
+	}
+	if r.listens {
+		return p.heard(item, at)
 	}
 	remaining := 0
 	switch item.Page.Kind {
@@ -291,14 +318,39 @@ func (p *peer) item(item wire.Item) error {
 	p.classifyPage(page{after: r.at, events: events})
 	p.leader.BackendAt(r.at + int64(len(events)) + int64(max(0, remaining)))
 	before, inside := p.leader.Heads(), p.inside()
-	if err := p.leader.BackendPulled(item.BackendID, r.at, events, reached); err != nil {
+	fits := log == p.backend || p.fits(log, at+int64(max(0, remaining)))
+	if fits {
+		p.backend = log
+	}
+	err := p.leader.BackendPulled(item.BackendID, r.at, events, reached)
+	if !p.disk.failed() {
+		p.phase = ""
+	}
+	switch changed := isOther(err); {
+	case changed && fits:
+		return failf("%s stops to sync, and the backend has all that it had: %v", p.client, err)
+	case changed:
+		return p.stop(err)
+	case !fits && !p.spaceless(err) && !p.disk.failed() && (len(events) > 0 || reached):
+		return failf("%s takes %s with %d events for the backend that it knows, and only %d events are the same, of %d that were confirmed",
+			p.client, log.id, log.head(), shared(p.backend.events, log.events), before.Upstream.Global)
+	}
+	if err != nil {
+		if can, err := p.unpulled(item.BackendID, before.Upstream, err); can {
+			return err
+		}
 		return fmt.Errorf("pull of %s: %w", p.client, err)
+	}
+	if err := p.callbacks(before.Upstream); err != nil {
+		return err
 	}
 	if inside && p.leader.Heads().Generation != before.Generation {
 		p.count("leader: rebase of the rest of a commit")
 	}
 	r.at, r.backend = at, item.BackendID
 	if reached {
+		p.app.haltedAt = 0
+		p.hear()
 		r.caughtUp = true
 		p.doubt = p.doubt && !r.began
 	}
@@ -316,13 +368,21 @@ func (p *peer) inside() bool {
 // hand pushes the next batch.
 func (p *peer) hand() (bool, error) {
 	r := p.round
-	if r == nil || !r.caughtUp || p.push != nil || !r.connected(p) {
+	if r == nil || !r.caughtUp || r.listens || p.push != nil || !r.connected(p) {
 		return false, nil
+	}
+	if h := p.leader.Heads(); h.Local.Global == h.Upstream.Global {
+		return false, nil
+	}
+	if wait, _ := p.leader.PushWait(); wait > 0 { // the next time it has passed
+		p.count("peer: push waits")
+		return true, nil
 	}
 	id, batch, err := p.leader.NextBackendPush()
 	if err != nil || len(batch) == 0 {
 		return false, err
 	}
+	p.count("check: R3, fences")
 	switch head := p.leader.Heads().Upstream.Global; {
 	case p.doubt:
 		return true, failf("%s pushes e%d, and has not pulled since a push whose answer was lost (R3)", p.client, batch[0].SeqNum)
@@ -357,6 +417,9 @@ func (p *peer) pushed() {
 		p.ahead = max(p.ahead, ahead.Head)
 	default:
 		p.count("peer: push in doubt")
+		if n := p.backend.head(); n >= b.batch[0].SeqNum && p.backend.events[b.batch[0].SeqNum-1].Equal(b.batch[0]) {
+			p.count("fault: answer to a push that was stored is lost")
+		}
 		p.doubt = true
 		if p.round != nil {
 			p.round.began = false
@@ -368,6 +431,9 @@ func (p *peer) pushed() {
 // answer tells the leader the answer to its push, when there is one, and ends the round when that leaves a doubt.
 func (p *peer) answer() error {
 	p.pushed()
+	if err := p.leader.Halted(); isOther(err) && p.other == nil {
+		return p.stop(err)
+	}
 	if p.leader.Doubt() && p.round != nil {
 		return p.end()
 	}
@@ -376,11 +442,14 @@ func (p *peer) answer() error {
 
 // behind says whether the leader waits for events that the server has: if they do not come, the driver pulls anew after a time.
 func (p *peer) behind() bool {
-	return p.round != nil && p.round.caughtUp && p.leader.BackendHead() > p.leader.Heads().Upstream.Global
+	return p.round != nil && p.round.caughtUp && !p.round.listens && p.leader.BackendHead() > p.leader.Heads().Upstream.Global
 }
 
 // stands checks a client after a step of its leader.
 func (p *peer) stands() error {
+	if p.bad != nil {
+		return p.bad
+	}
 	if err := p.world.stands(); err != nil {
 		return fmt.Errorf("%s: %w", p.client, err)
 	}

@@ -11,6 +11,8 @@ import (
 type pipe struct {
 	no      int
 	dialect wire.Dialect
+	log     *backend // that the server had when the connection was made
+	seen    *witness // at the client's end
 	up      [][]byte // frames of the client that the server has not read
 	out     [][]byte // frames of the server that it has not written yet
 	down    [][]byte // frames of the server that the client has not read
@@ -25,6 +27,7 @@ const window = 3
 
 // send is what a client does to a message.
 func (p *pipe) send(m wire.ClientMessage, join bool) {
+	p.seen.sent(m)
 	if p.deafUp {
 		return
 	}
@@ -41,11 +44,11 @@ func (p *pipe) send(m wire.ClientMessage, join bool) {
 }
 
 // write lets the network take the next frame of the server, if it can.
-func (p *pipe) write() (frame []byte, ok bool) {
+func (p *pipe) write() bool {
 	if len(p.out) == 0 || !p.left && len(p.down)+p.swallowed >= window {
-		return nil, false
+		return false
 	}
-	frame = p.out[0]
+	frame := p.out[0]
 	p.out = p.out[1:]
 	switch {
 	case p.left:
@@ -54,7 +57,7 @@ func (p *pipe) write() (frame []byte, ok bool) {
 	default:
 		p.down = append(p.down, frame)
 	}
-	return frame, true
+	return true
 }
 
 // over says whether all has been read that the client sent before it ended the connection.

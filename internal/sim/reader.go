@@ -8,12 +8,13 @@ import (
 
 // reader is somebody who only pulls: from anywhere, live or not, and acknowledges late or never. It has no store.
 type reader struct {
-	pipe *pipe
-	id   wire.ID
-	live bool
-	at   int64 // last event that came
-	owed int   // chunks that it has not acknowledged
-	done bool  // the pull has ended
+	pipe  *pipe
+	id    wire.ID
+	live  bool
+	at    int64  // last event that came
+	owed  int    // chunks that it has not acknowledged
+	done  bool   // the pull has ended
+	means string // another backend that it means, empty when it means this one
 }
 
 // mostReaders is how many there are at a time.
@@ -31,10 +32,11 @@ func (f *fleet) visit(*peer) (bool, error) {
 	}
 	if f.rng.IntN(2) == 0 {
 		r.at = f.rng.Int64N(f.server.shelf.b.head() + 1)
-		m.Cursor = &wire.Cursor{BackendID: backendID, After: r.at}
+		m.Cursor = &wire.Cursor{BackendID: f.server.shelf.b.id, After: r.at}
 	}
 	m.ID = r.id
 	f.tracef("  a reader has pipe %d, from e%d, live %t", r.pipe.no, r.at, r.live)
+	r.pipe.seen = f.history.witness(-1)
 	f.readers = append(f.readers, r)
 	f.server.connect(r.pipe)
 	r.pipe.send(m, false)
@@ -88,6 +90,7 @@ func (f *fleet) readOf(r *reader) (bool, error) {
 		return true, failf("a reader does not understand a frame of the server: %v\n%s", err, frame)
 	}
 	for _, m := range messages {
+		r.pipe.seen.got(m)
 		if err := f.readMessage(r, m); err != nil {
 			return true, err
 		}
@@ -96,7 +99,11 @@ func (f *fleet) readOf(r *reader) (bool, error) {
 }
 
 func (f *fleet) readMessage(r *reader, m wire.ServerMessage) error {
-	head := f.server.shelf.b.head()
+	log := r.pipe.log
+	head := log.head()
+	if r.means != "" {
+		return r.refused(f, m)
+	}
 	switch m := m.(type) {
 	case *wire.Chunk:
 		if m.ID != r.id || r.done {
@@ -104,7 +111,7 @@ func (f *fleet) readMessage(r *reader, m wire.ServerMessage) error {
 		}
 		for _, item := range m.Items {
 			for _, e := range item.Events {
-				if err := delivered(f.server.shelf.b, r.at, e); err != nil {
+				if err := delivered(log, r.at, e); err != nil {
 					return err
 				}
 				r.at = e.SeqNum
@@ -118,7 +125,7 @@ func (f *fleet) readMessage(r *reader, m wire.ServerMessage) error {
 		return nil
 	case *wire.Exit:
 		if r.done = true; len(m.Failure) > 0 {
-			if f.counts["server: disk fails"] == 0 {
+			if !f.troubled() {
 				return failf("the pull of a reader fails: %s", describeServer(m))
 			}
 			f.count("reader: pull failed")
@@ -176,7 +183,7 @@ func (f *fleet) readersDone() error {
 		if head := f.server.shelf.b.head(); r.live && r.at != head {
 			return failf("a reader is at e%d, and the server at e%d", r.at, head)
 		}
-		if !r.live && !r.done {
+		if !r.live && !r.done || r.means != "" {
 			return failf("the pull of a reader does not end")
 		}
 	}

@@ -262,3 +262,12 @@ func (r Result) String() string {
 	}
 	return fmt.Sprintf("%s\nseed %d: %v", strings.Join(r.Trace, "\n"), r.Seed, r.Err)
 }
+
+// Schedule runs the schedule of a seed: of an even one that of one client with a backend that misbehaves ([Run]), of an odd one that of a
+// fleet ([RunFleet]).
+func Schedule(seed uint64, opts *Options) Result {
+	if seed%2 == 0 {
+		return Run(seed, opts)
+	}
+	return RunFleet(seed, opts)
+}

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/livestore-go/livestore/event"
 	"github.com/livestore-go/livestore/state"
@@ -32,6 +33,15 @@ type noteArgs struct {
 	Text string `json:"text"`
 }
 
+// labelArgs are those of an event that only newer apps know. Such events have parts of their own, and say how many of the others there are
+// in their commit.
+type labelArgs struct {
+	part
+	Old   int    `json:"old"`
+	Item  string `json:"item"`
+	Label string `json:"label"`
+}
+
 type prefs struct {
 	Filter string `json:"filter"`
 	Seen   int    `json:"seen"`
@@ -45,6 +55,7 @@ var (
 	noteAdded   = event.Synced[noteArgs]("v1.NoteAdded")      // fails when the item is not there
 	pinSet      = event.ClientOnly[noteArgs]("v1.PinSet")     // fails when another item is pinned with that text
 	itemStarred = event.ClientOnly[noteArgs]("v1.Starred")    // fails when the item is not there, which is synced state
+	itemLabeled = event.Synced[labelArgs]("v2.ItemLabeled")   // fails when the item is not there, or the label is taken
 	document    = state.NewDocument("prefs", prefs{"all", 0}) // of a session or by id; always applies
 )
 
@@ -79,12 +90,63 @@ var clientTables = []string{
 	`CREATE TABLE pins (item TEXT PRIMARY KEY, text TEXT NOT NULL UNIQUE)`,
 }
 
-// schemas are what an app has been over time. Each derives other tables from the same events.
-var schemas = []*state.Schema{newSchema("1"), newSchema("2", fullText...)}
+// labels are the tables of what only newer apps know.
+var labels = []string{
+	`CREATE TABLE label_parts (
+		tag TEXT NOT NULL, idx INTEGER NOT NULL, total INTEGER NOT NULL, old INTEGER NOT NULL, global INTEGER NOT NULL)`,
+	`CREATE TABLE labels (key INTEGER PRIMARY KEY, item TEXT NOT NULL REFERENCES items (id) ON DELETE CASCADE, label TEXT NOT NULL UNIQUE)`,
+}
 
-func newSchema(version string, more ...string) *state.Schema {
-	return state.MustSchema(
-		state.Version(version),
+// narrowLabels are the same with a mistake: there are labels that do not fit.
+var narrowLabels = []string{labels[0], strings.Replace(labels[1], "UNIQUE", "UNIQUE CHECK (label <> '"+badLabel+"')", 1)}
+
+const badLabel = "bad"
+
+// The versions of the app. Each derives other tables from the same events; the first two are all there is in a world of one client.
+const (
+	first    = iota
+	searched // has a full-text index
+	narrow   // knows labels, and fails on some
+	newest
+)
+
+var schemas = []*state.Schema{newSchema(first, nil), newSchema(searched, nil), newSchema(narrow, nil), newSchema(newest, nil)}
+
+// newSchema makes the schema of a version, with a policy for events that it does not know.
+func newSchema(version int, unknown state.UnknownPolicy) *state.Schema {
+	var more []string
+	parts := []state.Part{state.Version(fmt.Sprint(version + 1))}
+	if hasSearch(version) {
+		more = append(more, fullText...)
+	}
+	if unknown != nil {
+		parts = append(parts, state.UnknownEvents(unknown))
+	}
+	switch version {
+	case narrow:
+		more = append(more, narrowLabels...)
+	case newest:
+		more = append(more, labels...)
+	}
+	if knowsLabels(version) {
+		parts = append(parts, state.On(itemLabeled, func(tx *state.Tx, a labelArgs) error {
+			err := tx.Exec(state.Exec(`INSERT INTO label_parts VALUES (?, ?, ?, ?, ?)`, a.Tag, a.Idx, a.Of, a.Old, tx.Event().Num.Global))
+			if err != nil {
+				return err
+			}
+			return tx.Exec(state.Exec(`INSERT INTO labels (item, label) VALUES (?, ?)`, a.Item, a.Label))
+		}))
+	}
+	return state.MustSchema(append(parts, common(more)...)...)
+}
+
+func hasSearch(version int) bool { return version == searched || version == newest }
+
+func knowsLabels(version int) bool { return version >= narrow }
+
+// common are the parts of every version.
+func common(more []string) []state.Part {
+	return []state.Part{
 		state.DDL(slices.Concat(tables, more)...),
 		state.DDL(clientTables...).ClientOnly(),
 		document,
@@ -116,7 +178,7 @@ func newSchema(version string, more ...string) *state.Schema {
 			}
 			return run(tx, a.part, `DELETE FROM pins WHERE item = ?`, a.Item)
 		}),
-	)
+	}
 }
 
 // run notes the part and runs one write, in an order that leaves something to be undone when the write fails.
@@ -137,6 +199,9 @@ func run(tx *state.Tx, p part, sql string, args ...any) error {
 const (
 	tornCommits = `SELECT tag FROM (SELECT tag, idx, total FROM parts UNION ALL SELECT tag, idx, total FROM client_parts)
 		GROUP BY tag HAVING count(*) <> max(total) OR count(DISTINCT idx) <> max(total)`
+	tornLabels = `SELECT tag FROM label_parts GROUP BY tag HAVING count(*) <> max(total) OR count(DISTINCT idx) <> max(total)
+		UNION SELECT tag FROM label_parts AS l WHERE old <> (SELECT count(*) FROM parts AS p WHERE p.tag = l.tag)
+			+ (SELECT count(*) FROM client_parts AS c WHERE c.tag = l.tag)`
 	wrongTotals = `SELECT 'totals' FROM totals WHERE (items, qty, notes) IS NOT
 		((SELECT count(*) FROM items), (SELECT coalesce(sum(qty), 0) FROM items), (SELECT count(*) FROM notes))`
 )
@@ -148,6 +213,10 @@ var (
 		`SELECT id, name, qty FROM items ORDER BY id`,
 		`SELECT key, item, text FROM notes ORDER BY key`,
 		`SELECT one, items, qty, notes FROM totals`,
+	}
+	labelDump = []string{
+		`SELECT rowid, tag, idx, total, old, global FROM label_parts ORDER BY rowid`,
+		`SELECT key, item, label FROM labels ORDER BY key`,
 	}
 	searchDump = `SELECT rowid FROM search WHERE search MATCH 'w0 OR w1 OR w2' ORDER BY rowid`
 	clientDump = []string{

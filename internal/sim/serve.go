@@ -21,9 +21,13 @@ type server struct {
 	room    *room.Room      // nil while the server is down
 	more    bool            // the room has more to give
 	clock   int             // seconds that have passed
+	skew    time.Duration   // of its clock
 	pipes   []*pipe         // that it has not noticed the end of
 	changed bool            // its log was set back, or made anew
 	paging  map[pageOf]bool // pulls that have not been given the head yet
+	doom    string          // where the server is to die next, empty for nowhere; see dooms
+	pumping bool            // the room gives pulls what they can be given
+	stored  bool            // it has just stored a push
 }
 
 // pageOf is a pull on a connection.
@@ -32,15 +36,40 @@ type pageOf struct {
 	id wire.ID
 }
 
-func (s *server) start() {
+// start starts the server. It stays down when its disk does not let it start.
+func (s *server) start() error {
+	s.shelf.dead, s.shelf.fails, s.shelf.dies = false, 0, false
+	if ok, err := s.shelf.start(s.store); err != nil || !ok {
+		return err
+	}
 	s.paging = map[pageOf]bool{}
 	s.room = room.New(room.Config{StoreID: s.store, Log: s.shelf, Limits: s.limits})
-	s.more = false
-	s.shelf.dead, s.shelf.fails, s.shelf.dies = false, 0, false
+	s.more, s.doom = false, ""
+	return nil
 }
 
 // crash ends the server without a word. Of what it has written the last frames may be lost.
 func (s *server) crash() {
+	s.gone()
+	s.shelf.crash()
+}
+
+// stop ends it in order.
+func (s *server) stop() error {
+	s.gone()
+	if d := s.shelf.drawer; d != nil {
+		if err := d.close(); err != nil && !s.troubled() {
+			return failf("the log of the server does not close: %v", err)
+		}
+		if d.disk.failed() {
+			s.shelf.crash()
+		}
+	}
+	return nil
+}
+
+// gone is what the end of the server comes to for its connections.
+func (s *server) gone() {
 	s.room = nil
 	for _, p := range s.pipes {
 		s.end(p)
@@ -56,6 +85,7 @@ func (*server) end(p *pipe) { p.shut, p.up, p.out = true, nil, nil }
 
 // connect takes a connection in.
 func (s *server) connect(p *pipe) {
+	p.log = s.shelf.b
 	s.pipes = append(s.pipes, p)
 	s.room.Join(p)
 }
@@ -87,9 +117,13 @@ func (s *server) read(p *pipe, all bool) error {
 		if pull, ok := m.(*wire.Pull); ok {
 			s.paging[pageOf{p, pull.ID}] = true
 		}
-		s.room.Receive(context.Background(), p, m, epoch.Add(time.Duration(s.clock)*time.Second))
+		head := s.shelf.b.head()
+		s.room.Receive(context.Background(), p, m, epoch.Add(time.Duration(s.clock)*time.Second+s.skew))
 		s.more = true
-		if err := s.effects(); err != nil || s.room == nil {
+		s.stored = s.shelf.b.head() > head
+		err := s.effects()
+		s.stored = false
+		if err != nil || s.room == nil {
 			return err
 		}
 	}
@@ -101,6 +135,8 @@ func (s *server) read(p *pipe, all bool) error {
 
 // pump does up to n pieces of what the room has still to do.
 func (s *server) pump(n int) error {
+	s.pumping = true
+	defer func() { s.pumping = false }()
 	for ; n > 0 && s.more && s.room != nil; n-- {
 		s.more = s.room.Pump(context.Background())
 		if err := s.effects(); err != nil {
@@ -122,13 +158,17 @@ func (s *server) effects() error {
 	if s.shelf.bad != nil {
 		return s.shelf.bad
 	}
-	if s.shelf.dead {
+	if d := s.shelf.drawer; s.shelf.dead || d != nil && d.disk.failed() {
 		s.tracef("  the server dies of its disk")
 		s.count("server: died at work")
 		s.crash()
 		return nil
 	}
-	for _, e := range s.room.Effects() {
+	effects := s.room.Effects()
+	for i, e := range effects {
+		if s.doomed(effects, i) {
+			return nil
+		}
 		p, ok := e.Conn.(*pipe)
 		if !ok || !slices.Contains(s.pipes, p) {
 			return failf("the room sends to a connection that has left it: %s", describeServer(e.Message))
@@ -175,7 +215,7 @@ func (s *server) page(p *pipe, m wire.ServerMessage) error {
 
 // write lets a connection write a frame, if the network takes one.
 func (s *server) write(p *pipe) (bool, error) {
-	if _, ok := p.write(); !ok {
+	if !p.write() {
 		return false, nil
 	}
 	s.room.Drained(p, 1)

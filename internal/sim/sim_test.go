@@ -3,7 +3,6 @@ package sim_test
 import (
 	"flag"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,9 +60,7 @@ func TestSchedules(t *testing.T) {
 			})
 		}
 	})
-	for _, what := range slices.Sorted(maps.Keys(counts)) {
-		t.Logf("%8d %s", counts[what], what)
-	}
+	t.Log(table(counts))
 	want := often
 	if *seeds >= 5000 {
 		want = append(want, rare...)

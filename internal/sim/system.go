@@ -77,14 +77,14 @@ var (
 	}
 )
 
-// RunFleet runs the schedule of a seed on one store or two, with up to six clients and a server. Options.Steps is 400 when it is 0.
+// RunFleet runs the schedule of a seed on one store or two, with up to six clients and a server. Options.Steps is 300 when it is 0.
 func RunFleet(seed uint64, opts *Options) Result {
 	var o Options
 	if opts != nil {
 		o = *opts
 	}
 	if o.Steps == 0 {
-		o.Steps = 400
+		o.Steps = 300
 	}
 	return runSystem(seed, &o, func(s *system) error { return s.random(o.Steps) })
 }
@@ -99,7 +99,10 @@ func runSystem(seed uint64, o *Options, steps func(*system) error) (res Result) 
 			if err := steps(s); err != nil {
 				return err
 			}
-			return s.settle()
+			if err := s.settle(); err != nil {
+				return err
+			}
+			return s.judge()
 		})
 	}
 	res.Hash, res.Counts, res.Trace, res.Err = s.hash(), s.counts, s.trace, err
@@ -142,6 +145,7 @@ func (s *system) step(at uint64, d deed, p *peer) error {
 	mark := len(s.trace)
 	s.tracef("%d %s %s", at, p.client, d.name)
 	s.draw(at)
+	s.ticks++
 	s.done = append(s.done, Step{At: at, Client: p.client, Deed: d.name})
 	done, err := p.fleet.do(d, p)
 	if err != nil {
@@ -157,6 +161,7 @@ func (s *system) step(at uint64, d deed, p *peer) error {
 
 // do does one thing, and what follows when the disk fails in it.
 func (f *fleet) do(d deed, p *peer) (done bool, err error) {
+	commits := len(p.commits)
 	done, err = d.do(f, p)
 	if p.disk.failed() {
 		if _, bad := errors.AsType[*failure](err); bad {
@@ -166,6 +171,10 @@ func (f *fleet) do(d deed, p *peer) (done bool, err error) {
 		f.tracef("  the disk has failed: %t", err != nil)
 		done, err = true, p.crash(f.rng.IntN(2) == 0)
 	}
+	if p.spaceless(err) {
+		f.count("full disk: " + d.name)
+		done, err = true, nil
+	}
 	if err != nil || !done {
 		return done, err
 	}
@@ -173,7 +182,13 @@ func (f *fleet) do(d deed, p *peer) (done bool, err error) {
 		f.count("fault: client ended")
 		p.reset()
 	}
-	return true, p.stands()
+	if err := p.stands(); err != nil {
+		return true, err
+	}
+	if len(p.commits) > commits {
+		f.local(p)
+	}
+	return true, f.obey(p)
 }
 
 // settle lets all stores settle, and in every third schedule start anew.
@@ -195,7 +210,9 @@ func (s *system) settle() error {
 		}
 		p.reset()
 	}
-	s.startServer()
+	if err := s.startServer(); err != nil {
+		return err
+	}
 	for _, f := range s.fleets {
 		if err := f.finish("started anew"); err != nil {
 			return fmt.Errorf("store %s: %w", f.store, err)
@@ -213,16 +230,27 @@ func (s *system) crashServer() {
 	}
 }
 
-func (s *system) startServer() {
+func (s *system) startServer() error {
 	for _, f := range s.fleets {
 		if f.server.room == nil {
-			f.server.start()
+			if err := f.server.start(); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 func (s *system) close() {
 	for _, f := range slices.Backward(s.fleets) {
 		f.close()
 	}
+}
+
+// Deeds returns the names of all that may happen in a fleet: the keys of Options.Weights.
+func Deeds() (names []string) {
+	for _, d := range deeds {
+		names = append(names, d.name)
+	}
+	return names
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/livestore-go/livestore/internal/link"
 	"github.com/livestore-go/livestore/internal/materialize"
 	"github.com/livestore-go/livestore/internal/migrate"
+	"github.com/livestore-go/livestore/internal/reactive"
 	"github.com/livestore-go/livestore/internal/session"
 	"github.com/livestore-go/livestore/internal/sqlite"
 	"github.com/livestore-go/livestore/provider"
@@ -47,13 +48,21 @@ type world struct {
 	log     *eventlog.Log
 	leader  *leader.Machine
 	state   func() *sqlite.Conn // of the leader
-	backend *backend
+	backend *backend            // whose events the leader has
+	logs    *[]*backend         // all that the server has had, in turn; nil outside a fleet
 	up      uplink
 
 	sessions []*sess
 	requests []*request // on their way to the leader
 
+	app   *app          // of a client of a fleet
+	skew  time.Duration // of its clock
+	phase string        // what it is doing now, should it crash
+	stood event.SeqNum  // where the leader stood when it crashed
+	light bool          // nothing is derived anew to compare with
+
 	ledger
+	rules rules
 }
 
 // book is where a schedule comes from, and where it is written down.
@@ -64,6 +73,7 @@ type book struct {
 	trace  []string
 	counts map[string]int
 	ids    int // given so far
+	ticks  int // time that has passed, in a fleet
 	nums   map[string]int
 }
 
@@ -111,10 +121,14 @@ type sess struct {
 	journal *queue
 	gone    bool   // crashed or closed
 	lost    bool   // it has to boot anew
+	boots   int    // how often it did
+	looks   int    // how often it was looked at
 	fence   uint64 // nothing may be pushed before this has been pulled
 
 	pushing, pulling, booting *request // under way
 	inbox                     []link.Publish
+
+	live *live // in a fleet
 }
 
 // request is a message to the leader, and then the answer to it. Both are as they are on the wire.
@@ -129,22 +143,40 @@ type request struct {
 
 // queue is the journal of a session. A crash leaves the file as it is.
 type queue struct {
-	*journal.Queue
+	session.Journal
 	dead bool
 }
+
+// counter is the journal of a session in memory: it only gives identities.
+type counter struct {
+	id   string
+	last uint64
+}
+
+// Next implements [session.Journal].
+func (c *counter) Next() event.CommitID { return event.CommitID{Journal: c.id, Ordinal: c.last + 1} }
+
+// Append implements [session.Journal].
+func (c *counter) Append(r journal.Record) error { c.last = r.Ordinal; return nil }
+
+// Taken implements [session.Journal].
+func (*counter) Taken(event.CommitID) {}
+
+// Close implements [session.Journal].
+func (*counter) Close() error { return nil }
 
 func (q *queue) Close() error {
 	if q.dead {
 		return nil
 	}
-	return q.Queue.Close()
+	return q.Journal.Close()
 }
 
 func newWorld(seed uint64) (*world, error) {
 	w := &world{book: newBook(seed), store: storeID, client: clientID, sessions: make([]*sess, slots), ledger: newLedger()}
 	w.synced = w.rng.IntN(5) > 0
 	w.maxPush = []int{1, 2, 3, 50}[w.rng.IntN(4)]
-	w.schema = w.rng.IntN(len(schemas))
+	w.schema = w.rng.IntN(2)
 	files := faultfs.New()
 	if w.rng.IntN(8) > 0 {
 		empty, err := empty(w.store, w.client, w.schema, slots)
@@ -155,7 +187,7 @@ func newWorld(seed uint64) (*world, error) {
 	}
 	var err error
 	w.disk = newDisk(files)
-	if w.backend, err = newBackend(); err != nil {
+	if w.backend, err = newBackend(first); err != nil {
 		return nil, err
 	}
 	w.tracef("synced %t, %d events a push, schema %d", w.synced, w.maxPush, w.schema)
@@ -165,7 +197,8 @@ func newWorld(seed uint64) (*world, error) {
 	return w, nil
 }
 
-// empties are the files of stores without events, by store, client, schema and sessions. To make them takes as long as all the rest of a schedule.
+// empties are the files of stores without events, by store, client, schema and sessions. To make them takes as long as all the rest of a
+// schedule.
 var empties sync.Map
 
 func empty(store, client string, schema, sessions int) (*faultfs.FS, error) {
@@ -188,38 +221,51 @@ func empty(store, client string, schema, sessions int) (*faultfs.FS, error) {
 
 // boot starts the process: log, state, what journals hold, and the sessions.
 func (w *world) boot() error {
+	w.phase = "boot"
 	log, err := eventlog.Open("eventlog.db", &eventlog.Options{
-		StoreID: w.store, VFS: w.disk.Name(), NewClientID: func() string { return w.client },
+		StoreID: w.store, VFS: w.disk.Name(), Memory: w.inMemory(), NewClientID: w.who,
 	})
 	if err != nil {
 		return err
 	}
 	w.log = log
+	if head, _ := log.Head(); w.app != nil && w.stood != (event.SeqNum{}) && head != w.stood {
+		w.count("crash point: between append and publish")
+	}
+	w.stood = event.SeqNum{}
 	logger := slog.New(handler{w})
-	files := &migrate.State{FS: w.disk, VFS: w.disk.Name(), Log: log, Schema: schemas[w.schema], Synced: w.synced, Logger: logger}
-	engine, err := files.Open(context.Background())
+	derive := w.derive(log, logger)
+	engine, err := derive(event.SeqNum{}, true)
 	if err != nil {
 		return errors.Join(err, log.Close())
 	}
 	w.state = engine.Conn
 	rebuild := func(upTo event.SeqNum) (*materialize.Engine, error) {
 		w.count("leader: rebuild in a rebase")
-		engine, err := files.Rebuild(upTo)
+		engine, err := derive(upTo, false)
 		if err == nil {
 			w.state = engine.Conn
 		}
 		return engine, err
 	}
-	w.leader, err = leader.NewMachine(leader.Config{
+	cfg := leader.Config{
 		StoreID: w.store, Log: log, State: engine, Synced: w.synced, MaxPush: w.maxPush,
 		Limits: provider.Limits{Events: w.maxEvents}, NewID: func() string { return w.newID("s") },
 		Logger: logger, Rebuild: rebuild,
-	})
+	}
+	if w.app != nil {
+		cfg.Limits.Bytes, cfg.Now = w.app.maxBytes, w.clock
+	}
+	w.leader, err = leader.NewMachine(cfg)
 	if err != nil {
 		return errors.Join(err, log.Close(), engine.Conn().Close())
 	}
-	if err := w.adopt(); err != nil {
-		return errors.Join(err, w.leader.Close())
+	if !w.inMemory() {
+		w.phase = "adoption"
+		if err := w.adopt(); err != nil {
+			return errors.Join(err, w.leader.Close())
+		}
+		w.phase = "boot"
 	}
 	w.up = uplink{}
 	if err := w.booted(); err != nil {
@@ -230,7 +276,26 @@ func (w *world) boot() error {
 			return err
 		}
 	}
+	w.phase = ""
 	return nil
+}
+
+// derive returns how the state of a log is made: as it is when the process starts, or anew up to a position.
+func (w *world) derive(log *eventlog.Log, logger *slog.Logger) func(upTo event.SeqNum, booting bool) (*materialize.Engine, error) {
+	files := &migrate.State{FS: w.disk, VFS: w.disk.Name(), Log: log, Schema: w.now(), Synced: w.synced, Logger: logger}
+	return func(upTo event.SeqNum, booting bool) (*materialize.Engine, error) {
+		if w.app != nil {
+			w.app.deaf = true
+			defer func() { w.app.deaf = false }()
+		}
+		switch {
+		case w.inMemory():
+			return migrate.Memory(log, files.Schema, upTo)
+		case booting:
+			return files.Open(context.Background())
+		}
+		return files.Rebuild(upTo)
+	}
 }
 
 // adopt does what an adapter does with the journals it finds.
@@ -280,8 +345,16 @@ func (w *world) adopt() error {
 	return nil
 }
 
-// epoch is when the first journal is made; each is a second younger than the one before.
+// epoch is when the first journal is made; in a world of its own each is a second younger than the one before.
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// made is when a journal is made that gets its name now.
+func (w *world) made() time.Time {
+	if w.app == nil {
+		return epoch.Add(time.Duration(w.ids) * time.Second)
+	}
+	return w.clock()
+}
 
 // open starts an incarnation of a session.
 func (w *world) open(slot int) error {
@@ -290,18 +363,27 @@ func (w *world) open(slot int) error {
 		return err
 	}
 	name := w.newID("j")
-	h := journal.Header{
-		Journal: name, ClientID: w.client, SessionID: id, StoreID: w.store, Created: epoch.Add(time.Duration(w.ids) * time.Second),
+	s := &sess{slot: slot, id: id, journal: &queue{Journal: &counter{id: name}}}
+	if !w.inMemory() {
+		h := journal.Header{Journal: name, ClientID: w.who(), SessionID: id, StoreID: w.store, Created: w.made()}
+		if s.journal.Journal, err = journal.NewQueue(w.disk, h); err != nil {
+			return err
+		}
 	}
-	q, err := journal.NewQueue(w.disk, h)
-	if err != nil {
-		return err
+	cfg := session.Config{
+		Request:  session.Request{StoreID: w.store, Schema: w.now(), MaxPending: 200, Logger: slog.New(handler{w})},
+		ClientID: w.who(), SessionID: id, Journal: s.journal, Durable: !w.inMemory(), Synced: w.synced,
 	}
-	s := &sess{slot: slot, id: id, journal: &queue{Queue: q}}
-	s.m = session.NewMachine(session.Config{
-		Request:  session.Request{StoreID: w.store, Schema: schemas[w.schema], MaxPending: 200, Logger: slog.New(handler{w})},
-		ClientID: w.client, SessionID: id, Journal: s.journal, Durable: true, Synced: w.synced,
-	})
+	if w.app != nil {
+		cfg.MaxPending, cfg.MaxEvent = 1000, w.app.maxEvent
+		if w.app.refuses {
+			cfg.WhenHalted = session.RefuseCommits
+		}
+	}
+	s.m = session.NewMachine(cfg)
+	if w.app != nil && w.app.watches {
+		s.live = &live{graph: reactive.New(0)}
+	}
 	w.sessions[slot] = s
 	b, err := link.Encode(s.m.BootRequest())
 	if err != nil {
@@ -323,8 +405,8 @@ func (w *world) end(s *sess, crash bool) error {
 			r.done = true
 		}
 	}
-	w.forget(s)
-	return s.m.Close()
+	receipts := w.forget(s)
+	return errors.Join(s.unwatch(), s.m.Close(), w.closed(receipts))
 }
 
 // handler counts what is logged.
@@ -333,4 +415,7 @@ type handler struct{ w *world }
 func (h handler) line(msg string) {
 	h.w.count("log: " + strings.TrimSpace(msg))
 	h.w.tracef("log: %s", msg)
+	if h.w.app != nil && h.w.disk.failed() && strings.HasPrefix(msg, "state did not follow") {
+		h.w.count("crash point: between log and state")
+	}
 }

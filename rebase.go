@@ -24,7 +24,8 @@ import (
 //
 // A backend that has everything it had confirmed is gone on with, so Rebase is safe at any time, and does nothing when nothing has changed.
 // Without a sync provider it returns [ErrNoProvider], and without a connection the provider's *provider.OfflineError. When an event of the
-// backend does not apply here, the error says which, and nothing has changed. After Rebase sync goes on, unless the app has paused it.
+// backend does not apply here, the error says which: nothing has changed then, or, when the backend is gone on with, what comes before the
+// event is applied and sync waits at it, see [PausedEvent]. After Rebase sync goes on, unless the app has paused it.
 func (s *Store) Rebase(ctx context.Context) error {
 	if s.isClosed() {
 		return s.errClosed()

@@ -28,7 +28,8 @@ type ResetError = session.ResetError
 // Unless [DropUnconfirmed] is given, it refuses to lose what is nowhere else: with a synced event that the backend has not confirmed, or a
 // commit that is set aside, it returns an *[UnconfirmedError] and nothing has happened. What this session has committed goes to the leader
 // first, to be counted. Without a provider every synced event is one that was not confirmed; so it is when [SyncStatus] says
-// [PausedBackend], for nobody knows then what the backend has of them: [Store.Rebase] keeps them.
+// [PausedBackend], for nobody knows then what the backend has of them: [Store.Rebase] keeps them. A store that was opened and has not yet
+// been connected believes what was confirmed before: wait until [SyncStatus] says CaughtUp.
 //
 // Client-only events, documents among them, exist on this client only and go in any case. What [Store.Archived] lists stays. Commits that
 // sessions admit meanwhile are not lost: they come after the reset, on the empty store, or are set aside when they do not apply there.

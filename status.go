@@ -60,9 +60,10 @@ const (
 	// be rebased onto what does not apply. Reads go on, and commits as [Options] say with WhenHalted. When a schema that can apply the
 	// event opens the store, sync goes on by itself; ResumeSync and every new connection try the event again.
 	PausedEvent = link.PausedEvent
-	// PausedRejected: the backend will not store a pending commit, because of its size or by a rule of its own. It and what was committed
-	// after it waits, while events of others are still pulled. The backend is asked again once a minute, and by ResumeSync;
-	// [Store.SetAsideRejected] takes the commit out of the way.
+	// PausedRejected: the backend will not store a pending commit, because of its size or by a rule of its own; or the commit has an event
+	// that is not in the schema, as after a downgrade of the app, and is not pushed by it. It and what was committed after it waits, while
+	// events of others are still pulled. It is tried again once a minute, and by ResumeSync; [Store.SetAsideRejected] takes the commit
+	// out of the way.
 	PausedRejected = link.PausedRejected
 	// PausedProtocol: what the backend sends has gaps, at the same place each time. It is pulled again, at most twice a minute.
 	PausedProtocol = link.PausedProtocol

@@ -89,6 +89,21 @@ func (l *Log) DeleteSetAside(id event.CommitID) (bool, error) {
 	return true, l.exec("drop a set-aside commit from", l.st.deleteAside, key...)
 }
 
+// TakeSetAside forgets a commit that was set aside, and returns its events: none when it was not.
+func (l *Log) TakeSetAside(id event.CommitID) ([]event.Client, error) {
+	row, ok := l.journals.known[id.Journal]
+	if !ok {
+		return nil, l.writable()
+	}
+	var events []event.Client
+	err := l.st.asideEvents.Each([]any{row.id, int64(id.Ordinal)}, func(r *sqlite.Rows) { events = append(events, l.scan(r)) })
+	if err != nil || len(events) == 0 {
+		return nil, l.wrap("read", err)
+	}
+	_, err = l.DeleteSetAside(id)
+	return events, err
+}
+
 // ListSetAside returns all commits that are set aside, in the order they were.
 func (l *Log) ListSetAside() ([]SetAside, error) {
 	if l.broken != nil {

@@ -23,6 +23,7 @@ type backend struct {
 	parked     int64          // nothing is pushed until the upstream head is here: what ServerAhead said
 	doubt      bool           // it is not known whether the last push was stored: pull first
 	halted     error          // why events of the backend are not applied
+	changed    bool           // it was another one, and has not shown since then that it is the one it was
 	rejectedID event.CommitID // which commit that is; it may have other numbers by now
 	rejected   error          // why the backend does not take the next commit
 	narrowTo   int64          // … up to here
@@ -121,6 +122,9 @@ func (m *Machine) BackendPulled(backendID string, after int64, events []event.Gl
 		// All it has is here now. What it had said of more, or of having stored what did not come, holds no longer: it was set back.
 		m.backend.doubt, m.backend.parked, m.backend.pushed, m.backend.head = false, 0, 0, m.heads.Upstream.Global
 	}
+	if caughtUp {
+		m.backend.changed = false
+	}
 	return nil
 }
 
@@ -176,6 +180,9 @@ func (e *EventError) Unwrap() error { return e.Err }
 
 func (m *Machine) halt(err error) error {
 	m.backend.halted = err
+	if _, changed := errors.AsType[*BackendChangedError](err); changed {
+		m.backend.changed = true
+	}
 	return err
 }
 

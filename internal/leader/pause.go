@@ -20,6 +20,12 @@ func (u *uplink) pause(ctx context.Context) error {
 	u.mu.Unlock()
 	select {
 	case <-ended:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case u.gate <- struct{}{}: // whoever has held the rounds back is through
+		<-u.gate
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -1,8 +1,10 @@
 package leader
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/livestore-go/livestore/event"
 	"github.com/livestore-go/livestore/internal/eventlog"
@@ -88,12 +90,18 @@ func (s *step) push(r *link.PushRequest) (taken bool, err error) {
 func (s *step) commit(c *link.Commit, heads syncstate.Heads, p *link.Publish) error {
 	failed := c.Failed
 	if !c.Retry.IsZero() {
-		found, err := s.m.log.DeleteSetAside(c.Retry)
+		before, err := s.m.log.TakeSetAside(c.Retry)
 		switch {
 		case err != nil:
 			return err
-		case found:
+		case len(before) > 0:
 			p.Restored = append(p.Restored, c.Retry)
+			if len(before) > len(c.Events) { // more of it was set aside than the session had heard of
+				left := notAmong(before, c.Events)
+				if err := s.setAside(c.Retry, left, "it was set aside, and the rest of it is tried again as commit "+c.ID.String(), p); err != nil {
+					return err
+				}
+			}
 		default:
 			failed = fmt.Sprintf("commit %s, which it tries again, was retried or dropped elsewhere", c.Retry)
 		}
@@ -114,6 +122,27 @@ func (s *step) commit(c *link.Commit, heads syncstate.Heads, p *link.Publish) er
 	}
 	s.take(c.ID)
 	return nil
+}
+
+// notAmong returns the events of a commit that a commit which tries it again does not have.
+func notAmong(events, again []event.Client) (left []event.Client) {
+	n := map[content]int{}
+	of := func(e event.Client) content {
+		g := e.Global()
+		k := contentOf(&g)
+		return content{name: k.name, args: k.args} // another session may try it again
+	}
+	for _, e := range again {
+		n[of(e)]++
+	}
+	for _, e := range events {
+		if k := of(e); n[k] > 0 {
+			n[k]--
+		} else {
+			left = append(left, e)
+		}
+	}
+	return left
 }
 
 // has says whether a commit was taken before.
@@ -137,8 +166,18 @@ func refused(err error) (why string, fault error) {
 	return "", err
 }
 
-// setAside keeps a commit that does not apply, without its numbers.
+// setAside keeps a commit that does not apply, without its numbers, and together with what is set aside of it already: another backend than
+// before may have brought the parts of one that was cut back one by one.
 func (s *step) setAside(id event.CommitID, events []event.Client, why string, p *link.Publish) error {
+	before, err := s.m.log.TakeSetAside(id)
+	if err != nil {
+		return err
+	}
+	if len(before) > 0 {
+		p.Restored = append(p.Restored, id) // or the sessions would list it twice
+		events = slices.Concat(events, before)
+		slices.SortFunc(events, func(a, b event.Client) int { return cmp.Compare(a.ID.Index, b.ID.Index) })
+	}
 	kept := make([]event.Client, len(events))
 	for i, e := range events {
 		e.Num, e.Parent = event.SeqNum{}, event.SeqNum{}

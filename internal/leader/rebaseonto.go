@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/livestore-go/livestore/event"
-	"github.com/livestore-go/livestore/internal/eventlog"
 	"github.com/livestore-go/livestore/internal/link"
 	"github.com/livestore-go/livestore/internal/materialize"
 	"github.com/livestore-go/livestore/internal/syncstate"
@@ -161,6 +160,7 @@ func (s *step) rebaseOnto(backendID string, common int64, events []event.Global)
 		if err := s.append(split.confirmed, heads); err != nil {
 			return err
 		}
+		s.unknown = slices.DeleteFunc(s.unknown, func(e event.Client) bool { return split.known[e.Num.Global] })
 	}
 	numbers := syncstate.NewRenumber(s.heads)
 	for _, commit := range split.replay {
@@ -204,13 +204,14 @@ func (m *Machine) fork(common int64) (to, upstream event.SeqNum, err error) {
 // split is what becomes of the events after the fork.
 type split struct {
 	confirmed []event.Client   // the backend's; those that are this client's have the identity they have here
+	known     map[int64]bool   // global numbers of those that were in the log before
 	replay    [][]event.Client // what this client has and the backend lacks, commit by commit
 }
 
 // split decides what becomes of the events after a position, and archives those of others that the backend lacks.
 func (s *step) split(to event.SeqNum, events []event.Global) (*split, error) {
 	m := s.m
-	out := &split{confirmed: make([]event.Client, len(events))}
+	out := &split{confirmed: make([]event.Client, len(events)), known: map[int64]bool{}}
 	has := map[content][]int{} // where the backend has an event, in its order
 	for i := range events {
 		out.confirmed[i] = events[i].Client()
@@ -232,6 +233,7 @@ func (s *step) split(to event.SeqNum, events []event.Global) (*split, error) {
 				has[k] = at[1:]
 				c := &out.confirmed[at[0]]
 				c.ID, c.Cause, c.SchemaHash = e.ID, e.Cause, e.SchemaHash
+				out.known[c.Num.Global] = true
 				continue
 			}
 			if !own {
@@ -272,7 +274,7 @@ func contentOf(e *event.Global) content {
 	return content{e.ClientID, e.SessionID, e.Name, string(args)}
 }
 
-// again applies a commit under new numbers, or sets it aside, together with what is set aside of it already.
+// again applies a commit under new numbers, or sets it aside.
 func (s *step) again(numbers *syncstate.Renumber, commit []event.Client) error {
 	events := numbers.Next(commit)
 	why, err := refused(s.m.state.Apply(events))
@@ -287,16 +289,5 @@ func (s *step) again(numbers *syncstate.Renumber, commit []event.Client) error {
 		return err
 	}
 	numbers.SetAside()
-	id := commit[0].ID.Commit
-	asides, err := s.m.log.ListSetAside()
-	if err != nil {
-		return err
-	}
-	if i := slices.IndexFunc(asides, func(a eventlog.SetAside) bool { return a.ID == id }); i >= 0 {
-		if _, err := s.m.log.DeleteSetAside(id); err != nil {
-			return err
-		}
-		commit = slices.Concat(commit, asides[i].Events)
-	}
-	return s.setAside(id, commit, why, &link.Publish{}) // the sessions boot anew, and hear of it then
+	return s.setAside(commit[0].ID.Commit, commit, why, &link.Publish{}) // the sessions boot anew, and hear of it then
 }

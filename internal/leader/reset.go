@@ -1,7 +1,6 @@
 package leader
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/livestore-go/livestore/event"
@@ -52,7 +51,7 @@ func (m *Machine) unconfirmed() error {
 		return err
 	}
 	n := m.heads.Local.Global
-	if _, changed := errors.AsType[*BackendChangedError](m.backend.halted); m.cfg.Synced && !changed {
+	if m.cfg.Synced && !m.backend.changed {
 		n -= m.heads.Upstream.Global
 	}
 	if n == 0 && len(asides) == 0 {

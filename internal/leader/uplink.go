@@ -184,7 +184,7 @@ func (u *uplink) caughtUp() {
 		if u.pushes.d == 0 || s.Paused == link.PausedEvent {
 			s.Why = ""
 		}
-		if s.Paused == link.PausedProtocol || s.Paused == link.PausedCredentials || s.Paused == link.PausedEvent {
+		if s.Paused != link.PausedByApp && s.Paused != link.PausedRejected { // of which a pull says nothing
 			s.Paused = ""
 		}
 		s.HaltedAt, s.HaltedWhy = event.SeqNum{}, "" // it applies by now, or is not there any more

@@ -342,6 +342,8 @@ func (s *Session) Close(ctx context.Context) error {
 func (s *Session) close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
+	s.m.Hurry() // who closes does not wait for a push that came too late before
+	s.stepped(false)
 	idle := make(chan struct{})
 	if s.m.Idle() {
 		close(idle)
@@ -419,6 +421,9 @@ func (s *Session) Events(ctx context.Context, after event.SeqNum) iter.Seq2[even
 				if len(reply.Events) == 0 { // the leader's log may have become shorter, and the session is about to hear of it
 					select {
 					case <-time.After(10 * time.Millisecond):
+					case <-s.ctx.Done(): // it never will
+						yield(event.Client{}, ErrClosed)
+						return
 					case <-ctx.Done():
 					}
 				}

@@ -68,11 +68,15 @@ func (f *fleet) quiet() error {
 		return fmt.Errorf("a last commit: %w", err)
 	}
 	f.server.shelf.disarm()
-	for _, p := range f.peers { // the commit is what is of interest, and not all that has been looked at a moment ago
-		p.light = true
-		defer func() { p.light = false }()
-	}
+	f.light(true) // the commit is what is of interest, and not all that has been looked at a moment ago
+	defer f.light(false)
 	return f.finish("a last commit")
+}
+
+func (f *fleet) light(on bool) {
+	for _, p := range f.peers {
+		p.world.light = on
+	}
 }
 
 // heal ends all faults. Both ends learn of each connection that does not work any more.

@@ -210,6 +210,9 @@ func (w *world) alone(stopped bool) error {
 	if err != nil {
 		return err
 	}
+	if err := w.follow(); err != nil {
+		return failf("the leader of %s can not bring its state to the log: %v", w.client, err)
+	}
 	at, err := dump(w.state(), w.queries())
 	if err != nil {
 		return err

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Script is a schedule of a fleet, spelled out: the seed of its world, and what happens there. What a step draws depends on the seed and the
-// number of the step alone, so steps may be left out.
+// Script is a schedule of a fleet, spelled out: the seed of its world, and what happens there. What a step draws depends on the seed and
+// the number of the step alone, so steps may be left out.
 //
 // As text it is a line "fleet SEED", and then a line "NUMBER CLIENT DEED" for each step; what follows # on a line is a remark. A text
 // without steps is the whole schedule of the seed.

@@ -276,7 +276,8 @@ func (r *runner) say() {
 	}
 	left := ""
 	if r.seeds > 0 && rate > 0 {
-		left = fmt.Sprintf(", %s left", (time.Duration(float64(r.seeds-min(r.seeds, uint64(r.n))) / rate * float64(time.Second))).Round(time.Second))
+		seconds := float64(r.seeds-min(r.seeds, uint64(r.n))) / rate
+		left = fmt.Sprintf(", %s left", time.Duration(seconds)*time.Second)
 	}
 	fmt.Fprintf(r.out, "%s: %d seeds from %d on, %.1f a second%s; %d steps, %d faults, %d crashes, %d rebases, %d checks\n",
 		passed.Round(time.Second), r.n, r.from, rate, left, sum("action: "), sum("fault: "), sum("crash: "),

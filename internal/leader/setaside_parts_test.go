@@ -1,0 +1,48 @@
+package leader_test
+
+import (
+	"testing"
+
+	"github.com/livestore-go/livestore/event"
+	"github.com/livestore-go/livestore/internal/leader"
+	"github.com/livestore-go/livestore/provider"
+)
+
+// cutAndBack is a commit of which one part is set aside, and the other pending again on a new backend.
+func cutAndBack(t *testing.T) (*world, event.CommitID) {
+	w := newWorld(t, schema, func(c *leader.Config) { c.MaxPush, c.Limits.Events = 1, 1 })
+	cut := w.commit("s", "a", "b")
+	batch := w.push()
+	w.stored(batch)
+	w.m.BackendPushed(batch, nil)
+	w.foreign("b")
+	w.mustPull()
+	w.confirmed()
+	equal(t, "set aside", w.aside(), cut.String()+"#1=b")
+	w.mustOnto("b2", chained("z")...)
+	w.expect("e1=z e2r2=a", "a z", 1)
+	equal(t, "set aside", w.aside(), cut.String()+"#1=b")
+	return w, cut
+}
+
+func TestTheOtherPartOfACommitIsSetAside(t *testing.T) {
+	w, cut := cutAndBack(t)
+	w.foreign("a")
+	if err := w.pulled(); err != nil {
+		t.Fatal(err)
+	}
+	w.expect("e1=z e2=a", "a z", 2)
+	equal(t, "set aside", w.aside(), cut.String()+"#0=a "+cut.String()+"#1=b")
+}
+
+func TestTheOtherPartOfACommitIsRejected(t *testing.T) {
+	w, cut := cutAndBack(t)
+	w.m.BackendPushed(w.push(), &provider.RejectedError{})
+	if w.m.Rejected() == nil {
+		t.Fatal("not rejected")
+	}
+	if found, err := w.m.SetAsideRejected(); !found || err != nil {
+		t.Error(found, err)
+	}
+	equal(t, "set aside", w.aside(), cut.String()+"#0=a "+cut.String()+"#1=b")
+}

@@ -22,7 +22,8 @@ import (
 // confirmed will be by the new backend. What was said to be confirmed is true of the backend that was. State is rebuilt for it, and all
 // that the backend has beyond what is the same is held in memory meanwhile.
 //
-// A backend that has everything it had confirmed is gone on with, so Rebase is safe at any time, and does nothing when nothing has changed.
+// A backend that has everything it had confirmed is gone on with, so Rebase is safe at any time: when nothing has changed, sync is
+// interrupted for a moment, and nothing else happens. While the app has paused sync it pulls all the same, once.
 // Without a sync provider it returns [ErrNoProvider], and without a connection the provider's *provider.OfflineError. When an event of the
 // backend does not apply here, the error says which: nothing has changed then, or, when the backend is gone on with, what comes before the
 // event is applied and sync waits at it, see [PausedEvent]. After Rebase sync goes on, unless the app has paused it.
@@ -42,8 +43,8 @@ type ArchivedEvent struct {
 
 // Archived iterates over the events of other clients that a [Store.Rebase] of this client has taken out of the eventlog, because the
 // backend did not have them: oldest first. Nothing reads them but the app: to show them, or to commit anew what nobody will bring back. An
-// event that its author has brought to the backend since then is in the eventlog again, and listed here all the same. An error ends the
-// iteration.
+// event that its author has brought to the backend since then is in the eventlog again, and listed here all the same. To commit one
+// anew as this client's: event.Raw(def.Definition(), archived.Event.Args) is the draft. An error ends the iteration.
 func (s *Store) Archived(ctx context.Context) iter.Seq2[ArchivedEvent, error] {
 	return func(yield func(ArchivedEvent, error) bool) {
 		if s.isClosed() {

@@ -8,11 +8,11 @@ import (
 )
 
 // ResetOption changes what [Store.Reset] does. There is one: [DropUnconfirmed].
-type ResetOption string
+type ResetOption struct{ drop bool }
 
 // DropUnconfirmed has [Store.Reset] delete also what is nowhere else: synced events that the sync backend has not confirmed, and commits
 // that are set aside.
-const DropUnconfirmed ResetOption = "drop unconfirmed"
+var DropUnconfirmed = ResetOption{drop: true}
 
 // UnconfirmedError says that [Store.Reset] would have lost Events, as many synced events that no sync backend is known to have, or
 // SetAside, as many commits. Nothing has happened.
@@ -33,14 +33,15 @@ type ResetError = session.ResetError
 //
 // Client-only events, documents among them, exist on this client only and go in any case. What [Store.Archived] lists stays. Commits that
 // sessions admit meanwhile are not lost: they come after the reset, on the empty store, or are set aside when they do not apply there.
-// Receipts of commits that were in the eventlog, and not known as confirmed, end with a *[ResetError].
+// Receipts of commits that were in the eventlog, and not known as confirmed, end with a *[ResetError]. The eventlog is empty then, so the
+// next Open calls [Options.Seed] when nothing has come from a backend. A pause by [Store.PauseSync] stays.
 func (s *Store) Reset(ctx context.Context, opts ...ResetOption) error {
 	if s.isClosed() {
 		return s.errClosed()
 	}
 	drop := false
 	for _, o := range opts {
-		drop = drop || o == DropUnconfirmed
+		drop = drop || o.drop
 	}
 	return s.session.Reset(ctx, drop)
 }

@@ -18,7 +18,7 @@ type SyncStatus struct {
 	LocalHead    event.SeqNum // last event committed or pulled by this session
 	LeaderHead   event.SeqNum // last event that the leader has in the eventlog and this session has applied
 	UpstreamHead event.SeqNum // last event that the sync backend has confirmed and this session has applied; e0 without a provider
-	BackendHead  event.SeqNum // last event that the backend is known to have: beyond UpstreamHead, events are still to be pulled
+	BackendHead  event.SeqNum // last event that the backend (the old one when PausedBackend) is known to have; it is pulled up to UpstreamHead
 
 	Pending     int // events of this session that the leader has not yet taken
 	Unconfirmed int // synced events that the backend has not yet confirmed, those in Pending included; all of them without a provider

@@ -40,7 +40,8 @@ type BackendChangedError struct {
 }
 
 func (e *BackendChangedError) Error() string {
-	return fmt.Sprintf("store %s: the sync backend is not the one it was, sync stops: %v", e.StoreID, e.Err)
+	return fmt.Sprintf("store %s: the sync backend is not the one it was, and sync stops: %v; nothing is lost: Store.Rebase goes on with "+
+		"the backend as it is now, and ResumeSync when the old one is back", e.StoreID, e.Err)
 }
 
 func (e *BackendChangedError) Unwrap() error { return e.Err }

@@ -36,6 +36,6 @@ type UnconfirmedError struct {
 
 func (e *UnconfirmedError) Error() string {
 	return fmt.Sprintf("store %s (client %s) is not reset: %d synced events that no sync backend is known to have and %d set-aside "+
-		"commits would be lost: let them be confirmed, retry or drop what is set aside, or reset with DropUnconfirmed",
-		e.StoreID, e.ClientID, e.Events, e.SetAside)
+		"commits would be lost: let them be confirmed, call Rebase when the backend is another one, retry or drop what is set aside, "+
+		"or reset with DropUnconfirmed", e.StoreID, e.ClientID, e.Events, e.SetAside)
 }

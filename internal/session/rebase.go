@@ -16,7 +16,7 @@ type ResetError struct {
 }
 
 func (e *ResetError) Error() string {
-	return fmt.Sprintf("store %s: commit %s: the store was reset; what the sync backend has of it is pulled from there", e.StoreID, e.ID)
+	return fmt.Sprintf("store %s: commit %s: the store was reset, and unless the sync backend has the commit it is gone", e.StoreID, e.ID)
 }
 
 // Rebase brings the client onto the sync backend as it is now. See [link.Leader]. When it returns nil, this session has followed.

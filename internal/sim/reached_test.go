@@ -61,7 +61,7 @@ var fleetOften = []string{
 	"push: refused", "push: taken", "push: uncertain",
 	"reader: chunk", "reader: pull ended",
 	"receipt: confirmed", "receipt: persisted", "receipt: set aside",
-	"retry: admitted", "retry: in two sessions",
+	"retry: admitted",
 	"server: accepted", "server: append failed", "server: append failed, and was made", "server: died at work", "server: full",
 	"server: gives up a connection", "server: stale",
 	"session: advance, confirmed", "session: advance, new", "session: advance, nothing", "session: rebase, delivered",
@@ -71,5 +71,5 @@ var fleetOften = []string{
 
 var fleetRare = []string{
 	"crash: in client: commit", "crash: in burst", "crash: in talk", "reader: pull failed", "commit: unsure, there", "commit: unsure, not there",
-	"session: rebase, confirmed", "session: rebase, set aside", "session: undo missing",
+	"retry: in two sessions", "session: rebase, confirmed", "session: rebase, set aside", "session: undo missing",
 }

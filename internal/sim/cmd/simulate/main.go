@@ -5,8 +5,9 @@
 //	go run ./internal/sim/cmd/simulate -resume /tmp/next       goes on where the last run with that file stopped
 //	go run ./internal/sim/cmd/simulate -script FILE            a script, with all that happens in it
 //
-// Every ten seconds it says how it stands. When a seed fails it leaves out of its schedule what is not needed for that, prints what is left
-// as a script, and ends with exit code 1. Exit code 2 means wrong usage.
+// Every ten seconds it says how it stands. When a seed of a fleet fails it leaves out of the schedule what is not needed for that, and
+// prints what is left as a script; a schedule of one client is printed as it is. Then the exit code is 1. Exit code 2 means wrong usage. An
+// interrupt ends it when the schedules under way have ended, a second one at once.
 package main
 
 import (
@@ -20,6 +21,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal does not wait for the schedules under way
 	code := simulate(ctx, os.Args[1:], os.Stdout, os.Stderr, sim.Schedule)
 	stop()
 	os.Exit(code)

@@ -25,6 +25,9 @@ const (
 	exitUsage  = 2
 )
 
+// maxWeight is as much as all the usual weights together.
+const maxWeight = 10_000
+
 // every is how often it says how it stands.
 const every = 10 * time.Second
 
@@ -43,11 +46,11 @@ type flags struct {
 func parse(args []string, stderr io.Writer) (f flags, err error) {
 	fs := flag.NewFlagSet("simulate", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	fs.Uint64Var(&f.seeds, "seeds", 0, "how many seeds to run; 0: until -duration is over, or for ever")
+	fs.Uint64Var(&f.seeds, "seeds", 0, "how many seeds to run, with -resume in all its runs; 0: until -duration is over, or for ever")
 	fs.Uint64Var(&f.from, "from", 1, "the first seed")
 	fs.DurationVar(&f.duration, "duration", 0, "for how long to run; 0: until all seeds are done")
 	fs.IntVar(&f.workers, "workers", runtime.NumCPU(), "how many schedules run at the same time")
-	fs.StringVar(&f.resume, "resume", "", "a `file` that says which seed is next: read at the start, written as it goes on")
+	fs.StringVar(&f.resume, "resume", "", "a `file` that says which seed is next, in place of -from: read at the start, written as it goes on")
 	fs.StringVar(&f.script, "script", "", "run the script in this `file` and nothing else")
 	fs.DurationVar(&f.shrink, "shrink", 2*time.Minute, "how long to look for a shorter schedule that fails as well")
 	fs.BoolVar(&f.counts, "counts", false, "print at the end how often it came to what")
@@ -55,8 +58,11 @@ func parse(args []string, stderr io.Writer) (f flags, err error) {
 	fs.Func("weight", "`DEED=N`: how often a deed is drawn in a fleet, 0 for never; may be given several times", func(s string) error {
 		name, n, _ := strings.Cut(s, "=")
 		weight, err := strconv.Atoi(n)
-		if err != nil || weight < 0 || !slices.Contains(sim.Deeds(), name) {
-			return fmt.Errorf("want DEED=N with one of the deeds %q", sim.Deeds())
+		if err != nil || weight < 0 || weight > maxWeight {
+			return fmt.Errorf("want DEED=N with N from 0 to %d", maxWeight)
+		}
+		if !slices.Contains(sim.Deeds(), name) {
+			return fmt.Errorf("there is no deed %q; there are %q", name, sim.Deeds())
 		}
 		if f.opts.Weights == nil {
 			f.opts.Weights = map[string]int{}
@@ -67,8 +73,8 @@ func parse(args []string, stderr io.Writer) (f flags, err error) {
 	if err := fs.Parse(args); err != nil {
 		return f, err
 	}
-	if fs.NArg() > 0 || f.workers < 1 {
-		err := fmt.Errorf("simulate: there are no arguments but flags, and -workers is at least 1: %q", args)
+	if fs.NArg() > 0 || f.workers < 1 || f.opts.Steps < 0 {
+		err := fmt.Errorf("simulate: there are no arguments but flags, -workers is at least 1 and -steps at least 0: %q", args)
 		fmt.Fprintln(stderr, err)
 		return f, err
 	}
@@ -89,6 +95,14 @@ func simulate(ctx context.Context, args []string, stdout, stderr io.Writer, sche
 	if f.resume != "" {
 		next, err := readNext(f.resume)
 		if err != nil {
+			fmt.Fprintln(stderr, "simulate:", err)
+			return exitUsage
+		}
+		if next > 0 && next < f.from {
+			fmt.Fprintf(stderr, "simulate: %s says that seed %d is next, and -from says %d: take another file, or none\n", f.resume, next, f.from)
+			return exitUsage
+		}
+		if err := writeNext(f.resume, max(next, f.from)); err != nil {
 			fmt.Fprintln(stderr, "simulate:", err)
 			return exitUsage
 		}
@@ -147,6 +161,10 @@ func readNext(name string) (uint64, error) {
 		return 0, fmt.Errorf("%s does not say which seed is next: %w", name, err)
 	}
 	return next, nil
+}
+
+func writeNext(name string, next uint64) error {
+	return os.WriteFile(name, fmt.Appendf(nil, "%d\n", next), 0o600)
 }
 
 // runner runs seeds.
@@ -255,7 +273,7 @@ func (r *runner) save() error {
 	r.mu.Lock()
 	next := r.done
 	r.mu.Unlock()
-	return os.WriteFile(r.resume, fmt.Appendf(nil, "%d\n", next), 0o600)
+	return writeNext(r.resume, next)
 }
 
 // say prints how it stands, on one line.
@@ -288,7 +306,8 @@ func (r *runner) say() {
 func (r *runner) explain(res sim.Result) {
 	fmt.Fprintf(r.out, "\nseed %d fails: %v\n", res.Seed, res.Err)
 	if len(res.Script.Steps) == 0 {
-		fmt.Fprintf(r.out, "\n%s\nagain: go run ./internal/sim/cmd/simulate -from %d -seeds 1\n", strings.Join(res.Trace, "\n"), res.Seed)
+		fmt.Fprintf(r.out, "\n%s\nagain: go run ./internal/sim/cmd/simulate -from %d -seeds 1 -steps %d\n",
+			strings.Join(res.Trace, "\n"), res.Seed, r.opts.Steps)
 		return
 	}
 	until := time.Now().Add(r.flags.shrink)

@@ -77,7 +77,15 @@ func TestWrongUsage(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("soon"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"-seeds", "x"}, {"more"}, {"-workers", "0"}, {"-weight", "fly=1"}, {"-resume", bad}, {"-script", bad}, {"-script", "none"}} {
+	next := filepath.Join(t.TempDir(), "next")
+	if err := os.WriteFile(next, []byte("5\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"-seeds", "x"}, {"more"}, {"-workers", "0"}, {"-steps", "-3"},
+		{"-weight", "fly=1"}, {"-weight", "talk=x"}, {"-weight", "talk=99999"},
+		{"-resume", bad}, {"-resume", next, "-from", "9"}, {"-resume", filepath.Join(bad, "x")}, {"-script", bad}, {"-script", "none"},
+	} {
 		var out, errs bytes.Buffer
 		if code := simulate(t.Context(), args, &out, &errs, ok); code != exitUsage || errs.Len() == 0 {
 			t.Errorf("%q: exit code %d, %q", args, code, errs.String())

@@ -36,8 +36,8 @@ type Options struct {
 	MaxPending int
 
 	// WhenHalted says what becomes of commits while an event of the sync backend does not apply here and sync waits for another version
-	// of the app, see [PausedEvent]. The default is [AcceptCommits]. Which event that is becomes known once the backend has been read since the
-	// store was opened: until then, and offline, commits are admitted. InitialSync waits for that.
+	// of the app, see [PausedEvent]. The default is [AcceptCommits]. Which event that is becomes known once the backend has been read since
+	// the store was opened: until then, and offline, commits are admitted. InitialSync waits for that.
 	WhenHalted HaltPolicy
 
 	// Logger gets what nobody can be told by an error. Nil means [slog.Default].

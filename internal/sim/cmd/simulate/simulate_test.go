@@ -82,9 +82,18 @@ func TestWrongUsage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{
-		{"-seeds", "x"}, {"more"}, {"-workers", "0"}, {"-steps", "-3"},
-		{"-weight", "fly=1"}, {"-weight", "talk=x"}, {"-weight", "talk=99999"},
-		{"-resume", bad}, {"-resume", next, "-from", "9"}, {"-resume", filepath.Join(bad, "x")}, {"-script", bad}, {"-script", "none"},
+		{"-seeds", "x"},
+		{"more"},
+		{"-workers", "0"},
+		{"-steps", "-3"},
+		{"-weight", "fly=1"},
+		{"-weight", "talk=x"},
+		{"-weight", "talk=99999"},
+		{"-resume", bad},
+		{"-resume", next, "-from", "9"},
+		{"-resume", filepath.Join(bad, "x")},
+		{"-script", bad},
+		{"-script", "none"},
 	} {
 		var out, errs bytes.Buffer
 		if code := simulate(t.Context(), args, &out, &errs, ok); code != exitUsage || errs.Len() == 0 {

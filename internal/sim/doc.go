@@ -10,11 +10,12 @@
 // under way is delivered until nothing moves any more, and everything is compared: sessions, leader, a rebuild from the log, the backend's
 // log, and what each receipt said.
 //
-// [RunFleet] is a schedule of the whole system: one store or two, one to six clients with one to four sessions each, and the server between
-// them, which is a real room for each store on a log that outlives it. Their connections carry frames of the protocol in both dialects,
-// and are slow, drop, become half open, or end with either process. The sync provider and the driver of the leader's backend steps are
-// imitated (peer): what waits for what is as it is there, and when a timer runs out the schedule says. Some others only pull, and check each event they get. In the end all
-// clients must be equal to the server and to each other, and each commit be in its log once, or set aside.
+// [RunFleet] is a schedule of the whole system: one store or two, one to six clients with one to four sessions each, and the server
+// between them, which is a real room for each store on a log that outlives it. Their connections carry frames of the protocol in both
+// dialects, and are slow, drop, become half open, or end with either process. The sync provider and the driver of the leader's backend
+// steps are imitated (peer): what waits for what is as it is there, and when a timer runs out the schedule says. Some others only pull,
+// and check each event they get. In the end all clients must be equal to the server and to each other, and each commit be in its log once,
+// or set aside.
 //
 // In a fleet each client runs an app: a version of it, of which the older ones do not know every event, and one stumbles over some; a
 // policy for what it does not know; files, or memory alone; limits of a push; few names to choose from, or many. It is upgraded in

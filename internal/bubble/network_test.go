@@ -78,7 +78,8 @@ type line struct {
 	delay   time.Duration // of each piece, on its way in either direction
 	changed chan struct{} // closed when the quality has changed
 	open    map[*pair]struct{}
-	dials   int // attempts
+	dials   int  // attempts
+	over    bool // nothing is connected any more
 	pumps   sync.WaitGroup
 	web     *http.Client // what a provider dials with
 }
@@ -134,6 +135,9 @@ func (l *line) giveUp() { l.web.CloseIdleConnections() }
 
 // wait waits until nothing of the line runs any more.
 func (l *line) wait() {
+	l.mu.Lock()
+	l.over = true
+	l.mu.Unlock()
 	l.giveUp()
 	l.cut()
 	l.pumps.Wait()
@@ -187,17 +191,26 @@ func (l *line) connect(ctx context.Context) (net.Conn, error) {
 		return nil, ctx.Err()
 	}
 	l.mu.Lock()
-	l.open[p] = struct{}{}
+	over := l.over
+	if !over {
+		l.open[p] = struct{}{}
+		l.pumps.Add(1) // under the lock: wait waits for all that came before it, and none comes after
+	}
 	l.mu.Unlock()
+	if over {
+		p.cut()
+		return nil, errRefused
+	}
 	p.running.Go(func() { p.pump(p.near, p.far) })
 	p.running.Go(func() { p.pump(p.far, p.near) })
-	l.pumps.Go(func() {
+	go func() {
+		defer l.pumps.Done()
 		p.running.Wait()
 		p.cut()
 		l.mu.Lock()
 		delete(l.open, p)
 		l.mu.Unlock()
-	})
+	}()
 	return here, nil
 }
 

@@ -44,6 +44,15 @@ func (p *peer) stop(err error) error {
 	return p.stands()
 }
 
+var errRestored = errors.New("somebody has restored it, and tells the app")
+
+// alikeAt says whether a log that is not the one the client knows has the same identity and the same last event: that nobody notices who
+// compares one event. docs/fault-model.md says that it is not promised, and to give a restored server another identity.
+func (p *peer) alikeAt(log *backend, upstream int64) bool {
+	return upstream > 0 && log.id == p.backend.id && log.head() >= upstream && p.backend.head() >= upstream &&
+		log.events[upstream-1].Equal(p.backend.events[upstream-1])
+}
+
 // confirmed is what the backend has confirmed of the client's log.
 func (p *peer) confirmed() (out []event.Global, err error) {
 	upstream := p.leader.Heads().Upstream

@@ -319,6 +319,12 @@ func (p *peer) item(item wire.Item) error {
 	p.leader.BackendAt(r.at + int64(len(events)) + int64(max(0, remaining)))
 	before, inside := p.leader.Heads(), p.inside()
 	fits := log == p.backend || p.fits(log, at+int64(max(0, remaining)))
+	if !fits && p.alikeAt(log, before.Upstream.Global) {
+		p.phase = ""
+		p.count("restore: only somebody who knows of it notices")
+		p.leader.Changed(errRestored)
+		return p.stop(p.leader.Halted())
+	}
 	if fits {
 		p.backend = log
 	}

@@ -1,8 +1,8 @@
 package eventlog
 
 import (
+	"cmp"
 	"fmt"
-	"iter"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -28,56 +28,25 @@ func (l *Log) Archive(e event.Global, backendID string, at time.Time) error {
 	if e.Name == "" || len(e.Args) == 0 || e.SeqNum < 1 {
 		return fmt.Errorf("eventlog: event e%d (%s) can not be archived: it needs a number, a name and arguments", e.SeqNum, e.Name)
 	}
-	var when any
-	if !at.IsZero() {
-		when = at.UTC().Format(time.RFC3339Nano)
-	}
-	return l.exec("archive in", l.st.archive, e.SeqNum, e.ParentSeqNum, e.Name, e.Args, e.ClientID, e.SessionID, backendID, when)
+	return l.exec("archive in", l.st.archive, e.SeqNum, e.ParentSeqNum, e.Name, e.Args, e.ClientID, e.SessionID, backendID, stamp(at))
 }
 
-// ReadArchive reads up to limit archived events after a place, all when limit is 0, in the order in which they were archived. The place
-// before the first is 0. It reads a page at a time: the log may be changed while it goes on.
-func (l *Log) ReadArchive(after int64, limit int) iter.Seq2[Archived, error] {
-	return func(yield func(Archived, error) bool) {
-		for left := limit; ; {
-			n := page
-			if limit > 0 {
-				n = min(n, left)
-			}
-			events, err := l.archived(after, n)
-			if err != nil {
-				yield(Archived{}, err)
-				return
-			}
-			for _, a := range events {
-				if after = a.ID; !yield(a, nil) {
-					return
-				}
-			}
-			if left -= len(events); len(events) < n || limit > 0 && left == 0 {
-				return
-			}
-		}
-	}
-}
-
-// archived reads one page of the archive.
-func (l *Log) archived(after int64, n int) ([]Archived, error) {
+// ReadArchive returns up to limit archived events after a place, all when limit is 0, in the order in which they were archived. The place
+// before the first is 0.
+func (l *Log) ReadArchive(after int64, limit int) ([]Archived, error) {
 	if l.broken != nil {
 		return nil, l.broken
 	}
 	var events []Archived
 	var bad error
-	err := l.st.archived.Each([]any{after, n}, func(r *sqlite.Rows) {
+	err := l.st.archived.Each([]any{after, cmp.Or(limit, -1)}, func(r *sqlite.Rows) {
 		a := Archived{ID: r.Int64(0), BackendID: r.Text(7), Event: event.Global{
 			SeqNum: r.Int64(1), ParentSeqNum: r.Int64(2), Name: r.Text(3), Args: jsontext.Value(r.Bytes(4)),
 			ClientID: r.Text(5), SessionID: r.Text(6),
 		}}
-		if !r.IsNull(8) {
-			var err error
-			if a.At, err = time.Parse(time.RFC3339Nano, r.Text(8)); err != nil {
-				bad = fmt.Errorf("the time of archived event %d: %w", a.ID, err)
-			}
+		var err error
+		if a.At, err = stamped(r, 8); err != nil {
+			bad = fmt.Errorf("the time of archived event %d: %w", a.ID, err)
 		}
 		events = append(events, a)
 	})

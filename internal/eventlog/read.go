@@ -147,12 +147,12 @@ func (l *Log) scan(r *sqlite.Rows) event.Client {
 
 // statements are those of an open log.
 type statements struct {
-	insert, insertMany                                                  *sqlite.Stmt
-	deleteFrom, identities, last, page, position, at, find, committed   *sqlite.Stmt
-	meta, setGeneration, setUpstream, setBackend, slot, setSlot         *sqlite.Stmt
-	journals, addJournal, setTaken, forget                              *sqlite.Stmt
-	asides, asideEvents, addAside, addAsideEvent, deleteAside, hasAside *sqlite.Stmt
-	archive, archived, deleteAsides                                     *sqlite.Stmt
+	insert, insertMany                                                *sqlite.Stmt
+	deleteFrom, identities, last, page, position, at, find, committed *sqlite.Stmt
+	meta, setGeneration, setUpstream, setBackend, slot, setSlot       *sqlite.Stmt
+	journals, addJournal, setTaken, forget                            *sqlite.Stmt
+	asides, asideEvents, addAside, addAsideEvent, deleteAside         *sqlite.Stmt
+	archive, archived, deleteAsides                                   *sqlite.Stmt
 
 	args []any // of the last append, to be used again
 }
@@ -195,7 +195,6 @@ func (s *statements) prepare(conn *sqlite.Conn) error {
 		{&s.addAside, "INSERT INTO set_aside (journal, ordinal, error, at) VALUES (?, ?, ?, ?)"},
 		{&s.addAsideEvent, "INSERT INTO set_aside_events (" + eventColumns + ") VALUES (" + values + ")"},
 		{&s.deleteAside, "DELETE FROM set_aside WHERE journal = ? AND ordinal = ?"},
-		{&s.hasAside, "SELECT 1 FROM set_aside WHERE journal = ? AND ordinal = ?"},
 		{&s.deleteAsides, "DELETE FROM set_aside"},
 
 		{&s.archive, `INSERT INTO archive (global, parent_global, name, args, client_id, session_id, backend_id, at)

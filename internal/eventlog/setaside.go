@@ -49,11 +49,7 @@ func (l *Log) PutSetAside(s SetAside) error {
 	if err != nil {
 		return l.fail("set aside in", err)
 	}
-	var at any
-	if !s.At.IsZero() {
-		at = s.At.UTC().Format(time.RFC3339Nano)
-	}
-	if err := l.exec("set aside in", l.st.addAside, journal, int64(s.ID.Ordinal), s.Err, at); err != nil {
+	if err := l.exec("set aside in", l.st.addAside, journal, int64(s.ID.Ordinal), s.Err, stamp(s.At)); err != nil {
 		return err
 	}
 	for i := range s.Events {
@@ -71,37 +67,42 @@ func (l *Log) PutSetAside(s SetAside) error {
 
 // DeleteSetAside forgets a commit that was set aside: it was retried, or the app dropped it. It returns whether there was one.
 func (l *Log) DeleteSetAside(id event.CommitID) (bool, error) {
-	if err := l.writable(); err != nil {
-		return false, err
-	}
-	row, ok := l.journals.known[id.Journal]
-	if !ok {
-		return false, nil
-	}
-	key := []any{row.id, int64(id.Ordinal)}
-	found := false
-	if err := l.st.hasAside.Each(key, func(*sqlite.Rows) { found = true }); err != nil {
-		return false, l.fail("read", err)
-	}
-	if !found {
-		return false, nil
-	}
-	return true, l.exec("drop a set-aside commit from", l.st.deleteAside, key...)
+	events, err := l.TakeSetAside(id)
+	return len(events) > 0, err
 }
 
 // TakeSetAside forgets a commit that was set aside, and returns its events: none when it was not.
 func (l *Log) TakeSetAside(id event.CommitID) ([]event.Client, error) {
+	if err := l.writable(); err != nil {
+		return nil, err
+	}
 	row, ok := l.journals.known[id.Journal]
 	if !ok {
-		return nil, l.writable()
+		return nil, nil
 	}
+	key := []any{row.id, int64(id.Ordinal)}
 	var events []event.Client
-	err := l.st.asideEvents.Each([]any{row.id, int64(id.Ordinal)}, func(r *sqlite.Rows) { events = append(events, l.scan(r)) })
+	err := l.st.asideEvents.Each(key, func(r *sqlite.Rows) { events = append(events, l.scan(r)) })
 	if err != nil || len(events) == 0 {
-		return nil, l.wrap("read", err)
+		return nil, l.fail("read", err)
 	}
-	_, err = l.DeleteSetAside(id)
-	return events, err
+	return events, l.exec("drop a set-aside commit from", l.st.deleteAside, key...)
+}
+
+// stamp is how a time is kept: NULL when it is not known.
+func stamp(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+// stamped reads a time that stamp wrote.
+func stamped(r *sqlite.Rows, column int) (time.Time, error) {
+	if r.IsNull(column) {
+		return time.Time{}, nil
+	}
+	return time.Parse(time.RFC3339Nano, r.Text(column))
 }
 
 // ListSetAside returns all commits that are set aside, in the order they were.
@@ -114,11 +115,9 @@ func (l *Log) ListSetAside() ([]SetAside, error) {
 	var bad error
 	err := l.st.asides.Each(nil, func(r *sqlite.Rows) {
 		s := SetAside{ID: event.CommitID{Journal: l.journals.name(r.Int64(0)), Ordinal: uint64(r.Int64(1))}, Err: r.Text(2)}
-		if !r.IsNull(3) {
-			var err error
-			if s.At, err = time.Parse(time.RFC3339Nano, r.Text(3)); err != nil {
-				bad = fmt.Errorf("the time of set-aside commit %s: %w", s.ID, err)
-			}
+		var err error
+		if s.At, err = stamped(r, 3); err != nil {
+			bad = fmt.Errorf("the time of set-aside commit %s: %w", s.ID, err)
 		}
 		rows = append(rows, r.Int64(0))
 		all = append(all, s)

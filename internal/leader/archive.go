@@ -9,13 +9,11 @@ import (
 // Archive reads the archive: the events of others that a rebase onto another backend has taken out of the log.
 func (m *Machine) Archive(r link.ArchiveRequest) (link.ArchiveReply, error) {
 	var reply link.ArchiveReply
-	for a, err := range m.log.ReadArchive(r.After, min(max(r.Limit, 1), maxEvents)) {
-		if err != nil {
-			return link.ArchiveReply{}, err
-		}
+	events, err := m.log.ReadArchive(r.After, min(max(r.Limit, 1), maxEvents))
+	for _, a := range events {
 		reply.Events = append(reply.Events, link.Archived(a))
 	}
-	return reply, nil
+	return reply, err
 }
 
 // Archive reads the archive. See [link.Leader].

@@ -146,12 +146,8 @@ func (m *Machine) mergeBackend(backendID string, events []event.Client) error {
 		m.merged(res)
 		return nil
 	}
-	var num event.SeqNum
-	if refused, ok := errors.AsType[*materialize.Error](err); ok {
-		num = refused.Num
-	} else if unknown, ok := errors.AsType[*state.UnknownEventError](err); ok {
-		num = unknown.Num
-	} else {
+	num, ok := refusedAt(err)
+	if !ok {
 		return err
 	}
 	i := slices.IndexFunc(events, func(e event.Client) bool { return e.Num == num })
@@ -161,6 +157,17 @@ func (m *Machine) mergeBackend(backendID string, events []event.Client) error {
 		}
 	}
 	return m.halt(&EventError{StoreID: m.cfg.StoreID, ClientID: m.log.Meta().ClientID, Num: num.Global, Err: err})
+}
+
+// refusedAt returns the number of the event that a step ended with because it does not apply.
+func refusedAt(err error) (event.SeqNum, bool) {
+	if e, ok := errors.AsType[*materialize.Error](err); ok {
+		return e.Num, true
+	}
+	if e, ok := errors.AsType[*state.UnknownEventError](err); ok {
+		return e.Num, true
+	}
+	return event.SeqNum{}, false
 }
 
 // EventError says that an event of the sync backend does not apply here, though it did at its author: this app is older, or wrong. It and
@@ -313,29 +320,34 @@ func (s *step) replay(r syncstate.Rebase, p *link.Publish) error {
 		return err
 	}
 	for _, commit := range r.Replay {
-		events := r.Next(commit)
-		why, err := refused(m.state.Apply(events))
-		if err != nil {
+		if err := s.again(r.Renumber, commit, p); err != nil {
 			return err
 		}
-		if why != "" {
-			r.Renumber.SetAside()
-			if err := s.setAside(commit[0].ID.Commit, commit, why, p); err != nil {
-				return err
-			}
-			continue
-		}
-		r.Keep()
-		told := len(s.unknown)
-		if err := s.append(events, r.Heads()); err != nil {
-			return err
-		}
-		s.unknown = s.unknown[:told] // they have been in the log before
-		p.Events = append(p.Events, events...)
 	}
 	s.heads = r.Heads()
 	m.backend.pushed = 0
 	s.publish(*p)
+	return nil
+}
+
+// again applies and logs a commit under new numbers, or sets it aside when it does not apply any more.
+func (s *step) again(numbers *syncstate.Renumber, commit []event.Client, p *link.Publish) error {
+	events := numbers.Next(commit)
+	why, err := refused(s.m.state.Apply(events))
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		numbers.SetAside()
+		return s.setAside(commit[0].ID.Commit, commit, why, p)
+	}
+	numbers.Keep()
+	told := len(s.unknown)
+	if err := s.append(events, numbers.Heads()); err != nil {
+		return err
+	}
+	s.unknown = s.unknown[:told] // they have been in the log before
+	p.Events = append(p.Events, events...)
 	return nil
 }
 

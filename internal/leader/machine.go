@@ -264,7 +264,7 @@ func (s *step) append(events []event.Client, heads syncstate.Heads) error {
 		return err
 	}
 	for i := range events {
-		if _, ok := s.m.state.Schema().Definition(events[i].Name); !ok {
+		if !s.m.knows(events[i].Name) {
 			s.unknown = append(s.unknown, events[i])
 		}
 	}

@@ -8,9 +8,7 @@ import (
 
 	"github.com/livestore-go/livestore/event"
 	"github.com/livestore-go/livestore/internal/link"
-	"github.com/livestore-go/livestore/internal/materialize"
 	"github.com/livestore-go/livestore/internal/syncstate"
-	"github.com/livestore-go/livestore/state"
 )
 
 // Changed says that the backend is another one than it was, when the provider has found out before anything was pulled.
@@ -66,7 +64,7 @@ func (m *Machine) RebaseOnto(backendID string, common int64, events []event.Glob
 	}
 	if err := m.transact(func(s *step) error { return s.rebaseOnto(backendID, common, events) }); err != nil {
 		if num, ok := refusedAt(err); ok {
-			return &EventError{StoreID: m.cfg.StoreID, ClientID: m.log.Meta().ClientID, Num: num, Err: err}
+			return &EventError{StoreID: m.cfg.StoreID, ClientID: m.log.Meta().ClientID, Num: num.Global, Err: err}
 		}
 		return fmt.Errorf("rebase store %s onto backend %s: %w", m.cfg.StoreID, backendID, err)
 	}
@@ -93,17 +91,6 @@ func (m *Machine) chains(after int64, events []event.Global) error {
 		after = events[i].SeqNum
 	}
 	return nil
-}
-
-// refusedAt returns the number of the event that a step ended with because it does not apply.
-func refusedAt(err error) (int64, bool) {
-	if e, ok := errors.AsType[*materialize.Error](err); ok {
-		return e.Num.Global, true
-	}
-	if e, ok := errors.AsType[*state.UnknownEventError](err); ok {
-		return e.Num.Global, true
-	}
-	return 0, false
 }
 
 // join goes on with a backend that has all that was confirmed, whatever its identity, and takes what else it has.
@@ -164,7 +151,7 @@ func (s *step) rebaseOnto(backendID string, common int64, events []event.Global)
 	}
 	numbers := syncstate.NewRenumber(s.heads)
 	for _, commit := range split.replay {
-		if err := s.again(numbers, commit); err != nil {
+		if err := s.again(numbers, commit, &link.Publish{}); err != nil { // the sessions boot anew, and hear of it then
 			return err
 		}
 	}
@@ -272,22 +259,4 @@ func contentOf(e *event.Global) content {
 		args = e.Args
 	}
 	return content{e.ClientID, e.SessionID, e.Name, string(args)}
-}
-
-// again applies a commit under new numbers, or sets it aside.
-func (s *step) again(numbers *syncstate.Renumber, commit []event.Client) error {
-	events := numbers.Next(commit)
-	why, err := refused(s.m.state.Apply(events))
-	if err != nil {
-		return err
-	}
-	if why == "" {
-		numbers.Keep()
-		told := len(s.unknown)
-		err := s.append(events, numbers.Heads())
-		s.unknown = s.unknown[:told] // they have been in the log before
-		return err
-	}
-	numbers.SetAside()
-	return s.setAside(commit[0].ID.Commit, commit, why, &link.Publish{}) // the sessions boot anew, and hear of it then
 }

@@ -399,6 +399,9 @@ func (s *Session) Events(ctx context.Context, after event.SeqNum) iter.Seq2[even
 	const page = 1000
 	return func(yield func(event.Client, error) bool) {
 		for {
+			s.mu.Lock()
+			epoch, cursor := s.m.epoch, s.m.cursor
+			s.mu.Unlock()
 			reply, err := s.cfg.Leader.Events(ctx, link.EventsRequest{After: after, Limit: page})
 			if err != nil {
 				yield(event.Client{}, fmt.Errorf("read events of store %s: %w", s.cfg.StoreID, err))
@@ -417,16 +420,13 @@ func (s *Session) Events(ctx context.Context, after event.SeqNum) iter.Seq2[even
 			moved := s.m.heads.Upstream.ComparePosition(after) > 0 // the leader has taken more since it answered
 			pending := s.m.Pending(after)
 			s.mu.Unlock()
-			if moved {
-				if len(reply.Events) == 0 { // the leader's log may have become shorter, and the session is about to hear of it
-					select {
-					case <-time.After(10 * time.Millisecond):
-					case <-s.ctx.Done(): // it never will
-						yield(event.Client{}, ErrClosed)
-						return
-					case <-ctx.Done():
-					}
+			if moved && len(reply.Events) == 0 { // or its log has become shorter, and the session has heard of it, or is about to
+				if err := s.await(ctx, func(m *Machine) bool { return m.epoch != epoch || m.cursor != cursor }); err != nil {
+					yield(event.Client{}, err)
+					return
 				}
+			}
+			if moved {
 				continue
 			}
 			for _, e := range pending {

@@ -218,13 +218,8 @@ func (p *peer) taken() (h holdings, err error) {
 	if h.log, err = eventsAfter(p.log, event.SeqNum{}); err != nil {
 		return h, err
 	}
-	for a, err := range p.log.ReadArchive(0, 0) {
-		if err != nil {
-			return h, err
-		}
-		h.archived = append(h.archived, a)
-	}
-	return h, nil
+	h.archived, err = p.log.ReadArchive(0, 0)
+	return h, err
 }
 
 // said is what an event says, wherever it stands.

@@ -32,6 +32,19 @@ func (o *overtaken) Push(ctx context.Context, r link.PushRequest) (link.PushRepl
 	return o.Leader.Push(ctx, r)
 }
 
+// overtakenBy is a leader with which a session is always first.
+func overtakenBy(t *testing.T, l link.Leader, other *session.Session) *overtaken {
+	o := &overtaken{Leader: l}
+	o.first = func(n int64) {
+		c := commit(t, other, add(fmt.Sprint("other", n), fmt.Sprint("other", n)))
+		if err := c.Wait(t.Context(), session.Persisted); err != nil {
+			t.Error(err)
+		}
+	}
+	o.on.Store(true)
+	return o
+}
+
 // said is where a session logs.
 type said struct {
 	mu  sync.Mutex
@@ -56,14 +69,7 @@ func TestSessionThatAlwaysComesTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, l := newLeader(t)
 		other := open(t, l, "other", nil)
-		o := &overtaken{Leader: l}
-		o.first = func(n int64) {
-			c := commit(t, other, add(fmt.Sprint("other", n), fmt.Sprint("other", n)))
-			if err := c.Wait(t.Context(), session.Persisted); err != nil {
-				t.Error(err)
-			}
-		}
-		o.on.Store(true)
+		o := overtakenBy(t, l, other)
 		var log said
 		a := open(t, o, "a", func(c *session.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 		c := commit(t, a, add("1", "one"))

@@ -2,9 +2,6 @@ package sim_test
 
 import (
 	"flag"
-	"fmt"
-	"slices"
-	"sync"
 	"testing"
 
 	"github.com/livestore-go/livestore/internal/sim"
@@ -24,41 +21,17 @@ func TestFleet(t *testing.T) {
 	}
 }
 
-// TestFleets runs random schedules of three clients and a server. One that fails prints its seed and all that happened; -seed runs
-// it again.
+// TestFleets runs random schedules of fleets.
 func TestFleets(t *testing.T) {
-	var mu sync.Mutex
-	counts := map[string]int{}
-	t.Run("seeds", func(t *testing.T) {
-		for part := range uint64(parts) {
-			t.Run(fmt.Sprint(part), func(t *testing.T) {
-				t.Parallel()
-				for seed := *from + part; seed < *from+*fleets && !t.Failed(); seed += parts {
-					r := sim.RunFleet(seed, options())
-					if r.Err != nil {
-						t.Errorf("%s\nagain: go test ./internal/sim -run TestFleet$ -seed %d -v", r, seed)
-					}
-					mu.Lock()
-					for what, n := range r.Counts {
-						counts[what] += n
-					}
-					mu.Unlock()
-				}
-			})
-		}
-	})
-	t.Log(table(counts))
+	counts := run(t, *fleets, "TestFleet", sim.RunFleet)
 	if all, unclear := counts["check: linearizable"], counts["check: linearizable, unclear"]; unclear*100 > all {
 		t.Errorf("of %d histories %d took too long to be checked", all+unclear, unclear)
 	}
-	want := slices.Concat(fleetOften, outageOften, rulesOften, workOften)
-	if *fleets >= 2000 {
-		want = slices.Concat(want, fleetRare, outageRare, rulesRare, workRare)
+	if *fleets >= 150 {
+		reached(t, *fleets, counts, fleetOften, outageOften, rulesOften, workOften)
 	}
-	for _, what := range want {
-		if *fleets >= 150 && counts[what] == 0 {
-			t.Errorf("in %d schedules it never came to %q", *fleets, what)
-		}
+	if *fleets >= 2000 {
+		reached(t, *fleets, counts, fleetRare, outageRare, rulesRare, workRare)
 	}
 }
 

@@ -38,18 +38,19 @@ func TestSeed(t *testing.T) {
 // parts is how many ranges of seeds run at the same time.
 const parts = 4
 
-// TestSchedules runs random schedules. One that fails prints its seed and all that happened; -seed runs it again.
-func TestSchedules(t *testing.T) {
+// run runs so many seeds. One that fails prints its seed and all that happened; test runs it again. It returns how often it came to what.
+func run(t *testing.T, n uint64, test string, schedule func(uint64, *sim.Options) sim.Result) map[string]int {
+	t.Helper()
 	var mu sync.Mutex
 	counts := map[string]int{}
 	t.Run("seeds", func(t *testing.T) {
 		for part := range uint64(parts) {
 			t.Run(fmt.Sprint(part), func(t *testing.T) {
 				t.Parallel()
-				for seed := *from + part; seed < *from+*seeds && !t.Failed(); seed += parts {
-					r := sim.Run(seed, options())
+				for seed := *from + part; seed < *from+n && !t.Failed(); seed += parts {
+					r := schedule(seed, options())
 					if r.Err != nil {
-						t.Errorf("%s\nagain: go test ./internal/sim -run TestSeed -seed %d -v", r, seed)
+						t.Errorf("%s\nagain: go test ./internal/sim -run %s$ -seed %d -v", r, test, seed)
 					}
 					mu.Lock()
 					for what, n := range r.Counts {
@@ -61,14 +62,27 @@ func TestSchedules(t *testing.T) {
 		}
 	})
 	t.Log(table(counts))
-	want := often
-	if *seeds >= 5000 {
-		want = append(want, rare...)
-	}
-	for _, what := range want {
-		if *seeds >= 300 && counts[what] == 0 {
-			t.Errorf("in %d schedules it never came to %q", *seeds, what)
+	return counts
+}
+
+// reached fails when it never came to one of these things.
+func reached(t *testing.T, n uint64, counts map[string]int, want ...[]string) {
+	t.Helper()
+	for _, what := range slices.Concat(want...) {
+		if counts[what] == 0 {
+			t.Errorf("in %d schedules it never came to %q", n, what)
 		}
+	}
+}
+
+// TestSchedules runs random schedules of one client.
+func TestSchedules(t *testing.T) {
+	counts := run(t, *seeds, "TestSeed", sim.Run)
+	if *seeds >= 300 {
+		reached(t, *seeds, counts, often)
+	}
+	if *seeds >= 5000 {
+		reached(t, *seeds, counts, rare)
 	}
 }
 

@@ -73,7 +73,7 @@ func (a *Adapter) open(_ context.Context, r session.Request) (client.Config, err
 		Now: time.Now,
 	})
 	if err != nil {
-		return client.Config{}, errors.Join(err, log.Close(), state.Conn().Close())
+		return client.Config{}, err
 	}
 	cfg, err := client.Start(m, a.opts.Sync, r, log.Meta().ClientID)
 	if err != nil {

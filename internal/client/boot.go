@@ -54,7 +54,7 @@ func (f *Files) Boot(
 		StoreID: r.StoreID, Log: log, State: state, Synced: f.Synced, NewID: NewID, Logger: r.Logger, Rebuild: files.Rebuild, Now: time.Now,
 	})
 	if err != nil {
-		return nil, "", errors.Join(err, log.Close(), state.Conn().Close())
+		return nil, "", err
 	}
 	err = f.adopt(ctx, m)
 	if err == nil {

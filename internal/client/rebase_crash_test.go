@@ -17,12 +17,17 @@ import (
 	"github.com/livestore-go/livestore/internal/sqlite"
 	"github.com/livestore-go/livestore/internal/sqlite/crashvfs"
 	"github.com/livestore-go/livestore/internal/syncstate"
+	"github.com/livestore-go/livestore/state"
 )
 
 // boot starts the leader of a client whose files are on a disk.
-func boot(disk *crashvfs.FS) (*leader.Machine, error) {
-	files := client.Files{FS: disk, VFS: disk.Name(), Synced: true}
-	m, _, err := files.Boot(context.Background(), request("store"), func() string { return "me" })
+func boot(disk *crashvfs.FS) (*leader.Machine, error) { return bootWith(disk, schema, true) }
+
+func bootWith(disk *crashvfs.FS, s *state.Schema, synced bool) (*leader.Machine, error) {
+	files := client.Files{FS: disk, VFS: disk.Name(), Synced: synced}
+	r := request("store")
+	r.Schema = s
+	m, _, err := files.Boot(context.Background(), r, func() string { return "me" })
 	return m, err
 }
 
@@ -50,7 +55,12 @@ func again(t *testing.T, m *leader.Machine, disk *crashvfs.FS) *leader.Machine {
 }
 
 // lines are the events of a log and the rows of a state.
-func lines(t *testing.T, m *leader.Machine) (log, state string) {
+func lines(t *testing.T, m *leader.Machine) (log, table string) {
+	t.Helper()
+	return linesOf(t, m, schema)
+}
+
+func linesOf(t *testing.T, m *leader.Machine, schema *state.Schema) (log, table string) {
 	t.Helper()
 	reply, err := m.Events(link.EventsRequest{Limit: 1000})
 	if err != nil {
@@ -87,6 +97,26 @@ func lines(t *testing.T, m *leader.Machine) (log, state string) {
 		t.Fatal(err)
 	}
 	return strings.Join(events, " "), strings.Join(rows, " ")
+}
+
+// push has a leader take a commit of its own, which stands on an event with an identity. It returns the number of the last event.
+func push(t *testing.T, m *leader.Machine, on event.ID, ordinal uint64, names ...string) event.SeqNum {
+	t.Helper()
+	c := link.Commit{ID: event.CommitID{Journal: "j", Ordinal: ordinal}}
+	heads := m.Heads()
+	for i, n := range names {
+		num, parent := heads.Next(event.ScopeSynced)
+		heads.Local = num
+		c.Events = append(c.Events, event.Client{
+			Num: num, Parent: parent, Name: "v1.Added", Args: jsontext.Value(fmt.Sprintf(`{"name":%q}`, n)), ClientID: "me", SessionID: "s",
+			ID: event.ID{Commit: c.ID, Index: i},
+		})
+	}
+	r := link.PushRequest{Version: link.Version, Base: m.Heads().Local, BaseID: on, Commits: []link.Commit{c}}
+	if r := m.Push([]link.PushRequest{r})[0]; !r.Reply.Taken {
+		t.Fatal(r)
+	}
+	return heads.Local
 }
 
 // ofOthers are events as a backend has them.
@@ -128,16 +158,8 @@ func TestCrashWhileTheLogIsReplaced(t *testing.T) {
 				if err := m.BackendPulled("b", 0, ofOthers("x", "y"), true); err != nil {
 					t.Fatal(err)
 				}
-				num, parent := m.Heads().Next(event.ScopeSynced)
-				id := event.CommitID{Journal: "j", Ordinal: 1}
-				own := event.Client{
-					Num: num, Parent: parent, Name: "v1.Added", Args: jsontext.Value(`{"name":"own"}`), ClientID: "me", SessionID: "s",
-					ID: event.ID{Commit: id},
-				}
-				push := link.PushRequest{Version: link.Version, Base: m.Heads().Local, Commits: []link.Commit{{ID: id, Events: []event.Client{own}}}}
-				if r := m.Push([]link.PushRequest{push})[0]; !r.Reply.Taken {
-					t.Fatal(r)
-				}
+				parent := m.Heads().Local
+				num := push(t, m, event.ID{}, 1, "own")
 				if m.Heads() != (syncstate.Heads{Local: num, Upstream: parent}) {
 					t.Fatalf("the heads are %s", m.Heads())
 				}

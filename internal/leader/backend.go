@@ -297,17 +297,6 @@ func (s *step) applyNew(events []event.Client) error {
 // rebase brings the pending events onto what the backend has in their place. It is one transaction and one publish.
 func (s *step) rebase(r syncstate.Rebase) error { return s.replay(r, &link.Publish{}) }
 
-// rebaseWithout takes a commit out of what is pending, and sets it aside.
-func (s *step) rebaseWithout(r syncstate.Rebase, id event.CommitID, commit []event.Client, why string, p *link.Publish) error {
-	if err := s.undoTo(r.RollbackTo); err != nil {
-		return err
-	}
-	if err := s.setAside(id, commit, why, p); err != nil {
-		return err
-	}
-	return s.replay(r, p)
-}
-
 // replay is a rebase, with what p says already.
 func (s *step) replay(r syncstate.Rebase, p *link.Publish) error {
 	m := s.m
@@ -378,5 +367,8 @@ func (s *step) rebuild(upTo event.SeqNum) error {
 		return err
 	}
 	m.state = engine
+	if at := engine.Head().Num; at != upTo {
+		return fmt.Errorf("leader of store %s: state was to be rebuilt up to %s and is up to %s", m.cfg.StoreID, upTo, at)
+	}
 	return engine.Conn().Begin()
 }

@@ -162,30 +162,43 @@ func (m *Machine) SetAsideRejected() (bool, error) {
 	if m.backend.rejected == nil {
 		return false, nil
 	}
-	why, found := m.backend.rejected.Error(), false
-	err := m.transact(func(s *step) error {
-		pending, err := m.pending(0)
-		if err != nil {
-			return err
-		}
-		id := m.backend.rejectedID
-		if !slices.ContainsFunc(pending, func(e event.Client) bool { return e.ID.Commit == id }) {
+	found := false
+	err := m.transact(func(s *step) (err error) {
+		if found, err = s.setAsidePending(m.backend.rejectedID, m.backend.rejected.Error()); err == nil && !found {
 			return errNothing
 		}
-		found = true
-		res, err := syncstate.Merge(s.heads, pending, syncstate.Upstream{SetAside: []event.CommitID{id}}, syncstate.SameGlobal)
-		if err != nil {
-			return err
-		}
-		r, ok := res.(syncstate.Rebase)
-		if !ok {
-			return fmt.Errorf("leader of store %s: set aside commit %s: it is not pending", m.cfg.StoreID, id)
-		}
-		var p link.Publish
-		commit := slices.DeleteFunc(slices.Clone(pending), func(e event.Client) bool { return e.ID.Commit != id })
-		return s.rebaseWithout(r, id, commit, why, &p)
+		return err
 	})
 	return found && err == nil, err
+}
+
+// setAsidePending takes a commit out of what is pending, and sets it aside. It returns false when the commit is not pending.
+func (s *step) setAsidePending(id event.CommitID, why string) (bool, error) {
+	m := s.m
+	pending, err := m.pending(0)
+	if err != nil {
+		return false, err
+	}
+	commit := slices.DeleteFunc(slices.Clone(pending), func(e event.Client) bool { return e.ID.Commit != id })
+	if len(commit) == 0 {
+		return false, nil
+	}
+	res, err := syncstate.Merge(s.heads, pending, syncstate.Upstream{SetAside: []event.CommitID{id}}, syncstate.SameGlobal)
+	if err != nil {
+		return false, err
+	}
+	r, ok := res.(syncstate.Rebase)
+	if !ok {
+		return false, fmt.Errorf("leader of store %s: set aside commit %s: it is not pending", m.cfg.StoreID, id)
+	}
+	var p link.Publish
+	if err := s.undoTo(r.RollbackTo); err != nil {
+		return false, err
+	}
+	if err := s.setAside(id, commit, why, &p); err != nil {
+		return false, err
+	}
+	return true, s.replay(r, &p)
 }
 
 // commitAt returns the commit of the synced event with a number.

@@ -46,7 +46,8 @@ type Machine struct {
 	cleared map[string]uint64 // journal → highest ordinal that the last reset has taken out of the log
 }
 
-// NewMachine returns a machine on a log and a state that stands at the head of the log.
+// NewMachine returns a machine on a log and a state. The state stands at the head of the log, or in front of a pending commit that does not
+// apply: that one is set aside. It closes both also after an error of theirs.
 func NewMachine(cfg Config) (*Machine, error) {
 	if cfg.Rebuild == nil || cfg.NewID == nil {
 		return nil, fmt.Errorf("leader of store %s: Rebuild and NewID are required", cfg.StoreID)
@@ -58,8 +59,9 @@ func NewMachine(cfg Config) (*Machine, error) {
 	meta := m.log.Meta()
 	m.heads = syncstate.Heads{Local: head, Upstream: meta.Upstream, Generation: meta.Generation}
 	m.backend.id = meta.BackendID
-	if m.state.Head() != m.base {
-		return nil, fmt.Errorf("leader of store %s: state stands at %s and the log at %s", cfg.StoreID, m.state.Head().Num, head)
+	m.behind = m.state.Head() != m.base
+	if err := m.catchUp(); err != nil {
+		return nil, errors.Join(err, m.Close())
 	}
 	return m, nil
 }
@@ -195,36 +197,45 @@ func (m *Machine) resync() error {
 	return err
 }
 
-// catchUp brings state to the log.
+// catchUp brings state to the log. A pending commit in its way that does not apply is set aside.
 func (m *Machine) catchUp() error {
-	if !m.behind {
-		return nil
+	for m.behind {
+		refused, err := m.follow()
+		if errors.Is(err, materialize.ErrUndoMissing) {
+			err = m.closeState()
+		}
+		switch {
+		case err != nil:
+		case m.state == nil:
+			m.state, err = m.rebuild(m.base.Num)
+			m.behind = err != nil || m.state.Head() != m.base
+		case refused != nil:
+			err = m.setAsideRefused(refused)
+		default:
+			m.behind = false
+		}
+		if err != nil {
+			return fmt.Errorf("leader of store %s: bring state to the log: %w", m.cfg.StoreID, err)
+		}
 	}
-	err := m.follow()
-	if errors.Is(err, materialize.ErrUndoMissing) {
-		err = m.closeState()
-	}
-	if err == nil && m.state == nil {
-		m.state, err = m.rebuild(m.base.Num)
-	}
-	if err != nil {
-		return fmt.Errorf("leader of store %s: bring state to the log: %w", m.cfg.StoreID, err)
-	}
-	m.behind = false
 	return nil
 }
 
-// follow undoes what the log has no more, when a rebase is what state did not follow, and applies what is new in it.
-func (m *Machine) follow() error {
+// follow undoes what the log has no more, when a rebase is what state did not follow, and applies what is new in it, up to a pending event
+// that does not apply.
+func (m *Machine) follow() (refused *materialize.Error, err error) {
 	if m.state == nil {
-		return nil
+		return nil, nil
 	}
 	if err := m.state.Conn().Begin(); err != nil {
-		return err
+		return nil, err
 	}
-	err := materialize.Retreat(m.state, m.log.At)
+	err = materialize.Retreat(m.state, m.log.At)
 	if err == nil {
 		err = materialize.CatchUp(context.Background(), m.state, m.log.Read, 0, nil)
+		if e, ok := errors.AsType[*materialize.Error](err); ok && m.cfg.Synced && m.heads.Upstream.ComparePosition(e.Num) < 0 {
+			refused, err = e, nil
+		}
 	}
 	if err == nil {
 		err = m.state.ForgetUndo(m.heads.Upstream)
@@ -236,9 +247,25 @@ func (m *Machine) follow() error {
 		err = m.state.Conn().Commit()
 	}
 	if err != nil {
-		return errors.Join(err, m.resync())
+		return nil, errors.Join(err, m.resync())
 	}
-	return nil
+	return refused, nil
+}
+
+// setAsideRefused sets aside the pending commit in front of which state stands: it does not apply. That is a commit which a version of the
+// app that does not know its events has kept and brought onto others, unapplied, and which this version can not apply there.
+func (m *Machine) setAsideRefused(refused *materialize.Error) error {
+	m.behind = false // the step begins where state stands
+	err := m.transact(func(s *step) error {
+		e, ok, err := m.log.At(refused.Num)
+		if err != nil || !ok {
+			return errors.Join(err, refused)
+		}
+		_, err = s.setAsidePending(e.ID.Commit, refused.Error())
+		return err
+	})
+	m.behind = m.behind || err != nil
+	return err
 }
 
 // rebuild makes a state at a position of the log.

@@ -37,14 +37,18 @@ type State struct {
 	Log    *eventlog.Log
 	Schema *state.Schema
 	Logger *slog.Logger
-	Synced bool                                // there is a sync provider: events may have to be undone
+	// Synced says that there is a sync provider: events may have to be undone. Then a rebuild also ends in front of a pending event
+	// that does not apply, for the leader to set its commit aside: a version of the app that does not know it may have brought it onto
+	// events that exclude it. Without a provider nothing is ever brought onto other events, so there it is the schema that is wrong.
+	Synced bool
 	OnBoot func(stage string, done, total int) // told by Open how far it is; may be nil
 
 	opened bool // what is unknown in the log has been told
 }
 
-// Open returns the state at the head of the log. It ends early, with the error of ctx, when that is done. A log with an event that the
-// schema does not know, and whose policy is to stop at one, is a *[state.UnknownEventError].
+// Open returns the state at the head of the log, or in front of the first pending event that does not apply, see [State.Synced]. It
+// ends early, with the error of ctx, when that is done. A log with an event that the schema does not know, and whose policy is to stop at
+// one, is a *[state.UnknownEventError].
 func (s *State) Open(ctx context.Context) (*materialize.Engine, error) {
 	if err := s.checkUnknown(); err != nil {
 		return nil, err
@@ -260,7 +264,12 @@ func (s *State) fill(
 	engine.KeepUndo(s.Synced)
 	defer s.tellUnknown(engine)()
 	skip := int(s.Log.Count()) - materialize.UndoCap
-	if err := materialize.CatchUp(ctx, engine, read, skip, s.progress("rebuild", tell)); err != nil {
+	err = materialize.CatchUp(ctx, engine, read, skip, s.progress("rebuild", tell))
+	if refused, ok := errors.AsType[*materialize.Error](err); ok && s.Synced && s.Log.Meta().Upstream.ComparePosition(refused.Num) < 0 {
+		s.Logger.Warn("state is rebuilt up to a pending event that does not apply", "file", s.path(), "event", refused.Num, "err", refused)
+		err = nil
+	}
+	if err != nil {
 		return err
 	}
 	if err := errors.Join(engine.TrimUndo(), engine.StoreHead()); err != nil {

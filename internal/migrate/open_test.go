@@ -205,6 +205,9 @@ func TestSchemaChangeRebuildsBeside(t *testing.T) {
 // A rebuild that fails names the event, and leaves log and old state as they were.
 func TestRebuildThatFails(t *testing.T) {
 	p := newPlace(t, 100)
+	if err := errors.Join(p.log.Begin(), p.log.SetUpstream(event.SeqNum{Global: 100}), p.log.Commit()); err != nil {
+		t.Fatal(err)
+	}
 	old := schemaOf("1", nil)
 	p.expect(t, old, 100)
 	stop := errors.New("no")

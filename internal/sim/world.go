@@ -240,6 +240,9 @@ func (w *world) boot() error {
 		return errors.Join(err, log.Close())
 	}
 	w.state = engine.Conn
+	if head, _ := log.Head(); engine.Head().Num != head {
+		w.count("boot: a pending commit that no longer applies")
+	}
 	rebuild := func(upTo event.SeqNum) (*materialize.Engine, error) {
 		w.count("leader: rebuild in a rebase")
 		engine, err := derive(upTo, false)
@@ -258,7 +261,7 @@ func (w *world) boot() error {
 	}
 	w.leader, err = leader.NewMachine(cfg)
 	if err != nil {
-		return errors.Join(err, log.Close(), engine.Conn().Close())
+		return err
 	}
 	if !w.inMemory() {
 		w.phase = "adoption"

@@ -115,7 +115,7 @@ func TestPoisonedStore(t *testing.T) {
 	w.ok(a.Commit(w.ctx, todomvc.Create("before", "")))
 	w.await(1, a)
 	w.ok(a.Close(w.ctx))
-	w.ok(w.pushRaw(todomvc.Entry{
+	w.ok(w.pushRaw(w.ctx, todomvc.Entry{
 		Seq: 2, Parent: 1, Name: "v1.TodoCreated", Client: "raw", Session: "s",
 		Args: json.RawMessage(`{"id":"big","text":"` + strings.Repeat("x", 950_000) + `"}`),
 	}))
@@ -134,8 +134,8 @@ func TestPoisonedStore(t *testing.T) {
 }
 
 // pushRaw pushes an event as any program can.
-func (w *world) pushRaw(e todomvc.Entry) error {
-	ctx, cancel := context.WithCancel(w.ctx)
+func (w *world) pushRaw(ctx context.Context, e todomvc.Entry) error {
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	c, res, err := websocket.Dial(ctx, fmt.Sprintf("ws://%s/?storeId=%s&transport=ws", w.backend.addr(), w.store), nil)
 	if err != nil {
@@ -171,4 +171,18 @@ func (w *world) pushRaw(e todomvc.Entry) error {
 			return errors.New(string(answer))
 		}
 	}
+}
+
+// head asks the backend for its head, and returns its answer: it refuses an event that is far ahead, and says of what.
+func (w *world) head() string {
+	ctx, cancel := context.WithTimeout(context.Background(), diagnosis)
+	defer cancel()
+	const far = 1 << 40
+	err := w.pushRaw(ctx, todomvc.Entry{
+		Seq: far + 1, Parent: far, Name: "v1.TodoCompleted", Client: "head", Session: "s", Args: json.RawMessage(`{"id":"none"}`),
+	})
+	if err == nil {
+		return fmt.Sprint("unknown, it took an event that follows e", far)
+	}
+	return err.Error()
 }

@@ -20,8 +20,12 @@ import (
 	"github.com/livestore-go/livestore/interop/todomvc"
 )
 
-// patience is how long one scenario may take on a slow machine.
-const patience = 3 * time.Minute
+// patience is how long one scenario may take on a slow machine. An official client that has to be freed (see attendant) takes up to two
+// minutes until it asks again: it waits up to half a minute before each time that it connects.
+const patience = 8 * time.Minute
+
+// diagnosis is how long a scenario that failed waits for each answer that it prints.
+const diagnosis = 5 * time.Second
 
 // peer is a client, the official one or ours.
 type peer interface {
@@ -68,6 +72,8 @@ type world struct {
 	backend backend
 	store   string
 	clients int
+
+	attendants map[string]*attendant // of the official clients, by their ids
 }
 
 // backend is a sync backend that runs, ours or the official one.
@@ -100,8 +106,14 @@ func makeWorld(t *testing.T, install *official.Install, start func(w *world) bac
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	w := &world{T: t, ctx: ctx, install: install, store: fmt.Sprintf("interop-%d-%d", os.Getpid(), stores.Add(1))}
+	w := &world{T: t, ctx: ctx, install: install, attendants: make(map[string]*attendant)}
+	w.store = fmt.Sprintf("interop-%d-%d", os.Getpid(), stores.Add(1))
 	w.backend = start(w)
+	w.Cleanup(func() {
+		if w.Failed() { // and the clients have said how they are
+			w.Logf("the head of the backend: %s", w.head())
+		}
+	})
 	return w
 }
 
@@ -148,14 +160,18 @@ func (w *world) openWith(k kind, o todomvc.Options) peer {
 	var p peer
 	var err error
 	if k == js {
+		w.attend(&o)
 		var c *official.Client
 		if c, err = w.install.Client(w.ctx, o); err == nil {
 			p = c
 			w.Cleanup(func() {
-				c.Kill()
 				if w.Failed() {
-					w.Logf("%s said: %s", o.ClientID, c.Said())
+					ctx, cancel := context.WithTimeout(context.Background(), diagnosis)
+					status, err := c.Status(ctx)
+					cancel()
+					w.Logf("%s: %+v (%v), said: %s", o.ClientID, status, err, c.Said())
 				}
+				c.Kill()
 			})
 		}
 	} else {

@@ -3,7 +3,7 @@
 package sim_test
 
 // schedules is how many seeds run when -seeds does not say.
-const schedules = 300
+const schedules = 120
 
 // fleetSchedules is the same for -fleets.
-const fleetSchedules = 20
+const fleetSchedules = 10

@@ -391,7 +391,7 @@ func (w *world) wiped() {
 		return
 	}
 	w.count("reset: commits dropped")
-	w.anew = true
+	w.anew, w.emptied = true, true
 	for _, c := range r.commits {
 		c.dropped, c.reset = true, true
 		w.twice[c.tag] = true

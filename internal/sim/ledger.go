@@ -23,6 +23,7 @@ type ledger struct {
 
 	powerless bool    // the last crash was one of the power
 	wiping    *wiping // a reset under way
+	emptied   bool    // a reset has happened, and what was confirmed before it counts no longer
 	anew      bool    // there was one: events of the client may come back from the backend
 }
 

@@ -459,6 +459,9 @@ func (p *peer) stands() error {
 	if err := p.world.stands(); err != nil {
 		return fmt.Errorf("%s: %w", p.client, err)
 	}
+	if p.emptied {
+		p.high, p.emptied = 0, false
+	}
 	head := p.leader.Heads().Upstream.Global
 	if head < p.high {
 		return failf("%s had e%d confirmed, and now has only e%d", p.client, p.high, head)

@@ -19,8 +19,11 @@ type Definition struct {
 	scope      Scope
 	args       reflect.Type
 	pointer    bool // Validate of the arguments has a pointer receiver
+	defaults   bool // the arguments have a method SetDefaults
 	check      func(jsontext.Value) error
 	deprecated string
+	upcasts    []upcast
+	err        error // what is wrong with it
 }
 
 // Option changes an event definition.
@@ -32,7 +35,8 @@ func Deprecated(why string) Option { return func(d *Definition) { d.deprecated =
 
 // Synced defines an event that goes to every client of the store. The name is versioned and in past tense, such as
 // "v1.TodoCreated". T is any type that encoding/json can round-trip; when it has a method Validate() error, that
-// is called at commit and when an event comes in from outside.
+// is called at commit and when an event comes in from outside. When *T has a method SetDefaults(), that is called before arguments are
+// decoded: see the section on evolution in the package's overview.
 func Synced[T any](name string, opts ...Option) Def[T] { return define[T](name, ScopeSynced, opts) }
 
 // ClientOnly defines an event that stays with the committing client and reaches all its sessions.
@@ -46,7 +50,15 @@ func define[T any](name string, scope Scope, opts []Option) Def[T] {
 	_, pointer := any(new(T)).(validator)
 	d.pointer = pointer && !value
 	d.check = func(args jsontext.Value) error { _, err := Def[T]{d}.Decode(args); return err }
+	var err error
+	if d.defaults, err = hasDefaults(d.args); err != nil {
+		d.err = fmt.Errorf("event %s: %w", name, err)
+	}
 	for _, o := range opts {
+		if o == nil {
+			d.err = errors.Join(d.err, fmt.Errorf("event %s: an option is nil", name))
+			continue
+		}
 		o(d)
 	}
 	return Def[T]{d}
@@ -68,10 +80,16 @@ func (d Def[T]) New(args T) Draft {
 	return Draft{def: d.d, encode: func(string) (jsontext.Value, error) { return Encode(d.d, args) }}
 }
 
-// Decode reads the arguments of an event of this definition and validates them.
+// Decode reads the arguments of an event of this definition and validates them. Members that T does not have are ignored; a member that
+// is not there is zero, or what SetDefaults says. The error is an *[ArgsError].
 func (d Def[T]) Decode(args jsontext.Value) (T, error) {
 	var v T
-	if err := json.Unmarshal(args, &v, asV1); err != nil {
+	opts := asV1
+	if d.d.defaults {
+		setDefaults(d.d, &v)
+		opts = asV1Defaults
+	}
+	if err := json.Unmarshal(args, &v, opts); err != nil {
 		return v, argsError(d.d, err)
 	}
 	return v, validate(d.d, v)
@@ -88,6 +106,9 @@ func (d *Definition) ArgsType() reflect.Type { return d.args }
 
 // Deprecated returns why the event should no longer be committed, empty when it may.
 func (d *Definition) Deprecated() string { return d.deprecated }
+
+// Err returns what is wrong with the definition itself: an option that can not be, or defaults that would not hold. A schema refuses it.
+func (d *Definition) Err() error { return errors.Join(d.err, d.checkDefaults()) }
 
 // Check says what is wrong with the arguments of an event that came in: that they are not JSON of the type of the arguments, or
 // what their Validate says. The error is an *[ArgsError].

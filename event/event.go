@@ -10,6 +10,32 @@
 // encodes again. What the sync backend and other clients see of it is a [Global] event.
 //
 // There are only these three shapes, one number ([SeqNum]) and one identity ([ID]).
+//
+// # Evolution
+//
+// An event that was committed is in the log for good, as it was: no later version of the app changes its name or its arguments, here, at
+// the sync backend or at other clients. What changes is how it is read.
+//
+// Members may be removed from the type of the arguments: what old events have of them is ignored, and stays in the log. A name that was
+// removed must not come back with another type.
+//
+// Members may be added: an old event, which lacks them, has zero there. Where zero is not what the old events meant, a method says what is:
+//
+//	func (e *TodoCreated) SetDefaults() { e.Priority = 3 }
+//
+// It is called before arguments are decoded. What the event has replaces a default as a whole, null by zero; only the members of the
+// arguments themselves have defaults, not those of structs inside them. Nothing is added to an event that is committed: what is
+// given is what is encoded. A member that omitzero or omitempty leaves out can have no default, as a zero would come back as that; a schema
+// refuses it. Clients with an older version of the app have no such default: a member that they have to know needs an event of
+// another name.
+//
+// Every other change of the arguments is a new event, with a new name, that says how the old one is read as the new one: see [Upcast].
+// The old definition stays in the app, most often with [Deprecated], and loses its materializer. A client that has the older version of the
+// app does not know the new event; what it does about that says state.UnknownEvents.
+//
+// Like materializers, upcasts and defaults are code that the hash of a schema can not see: after changing one, give the schema another
+// state.Version, and state is derived anew. livestoretest.CheckEvolution makes a test of an app notice a change that old events do
+// not fit.
 package event
 
 import (

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"database/sql/driver"
 	"encoding"
 	"fmt"
 	"math"
@@ -11,7 +12,7 @@ import (
 )
 
 // normalizeAll turns the arguments of raw SQL into what is bound: numbers, text, bytes and bool as columns hold them, times as
-// datetime text, pointers as what they point to or NULL, and values that marshal themselves as text.
+// datetime text, pointers as what they point to or NULL, values that marshal themselves as text, and what else is a driver.Valuer.
 func normalizeAll(sql string, args []any) ([]any, error) {
 	out := make([]any, len(args))
 	for i, a := range args {
@@ -90,6 +91,13 @@ func normalizeKind(v reflect.Value) (any, error) {
 		if v.Type().Elem().Kind() == reflect.Uint8 {
 			return normalize(v.Bytes())
 		}
+	}
+	if m, ok := reflect.TypeAssert[driver.Valuer](v); ok {
+		n, err := m.Value()
+		if err != nil {
+			return nil, err
+		}
+		return normalize(n)
 	}
 	return nil, fmt.Errorf("a %s can not be bound: encode it first", v.Type())
 }

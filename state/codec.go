@@ -59,6 +59,8 @@ func newCodec(t reflect.Type, option string) (codec, error) {
 	switch {
 	case option == "json":
 		return jsonCodec(t), nil
+	case strings.HasPrefix(option, "codec:"):
+		return valuerCodec(t, option)
 	case isRawJSON(t):
 		if option == "" || option == "text" {
 			return jsonCodec(t), nil
@@ -86,6 +88,9 @@ func newCodec(t reflect.Type, option string) (codec, error) {
 		return c, nil
 	case option != "":
 		return codec{}, wrong
+	case isValuer(t):
+		return codec{}, fmt.Errorf("type %s is a driver.Valuer: say what its values are stored as, with the option codec:text, codec:integer, "+
+			"codec:real or codec:blob", t)
 	default:
 		return codec{}, fmt.Errorf("type %s is no column: tag the field json, or db:\"-\" to leave it out", t)
 	}

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"unsafe"
+
+	"github.com/livestore-go/livestore/internal/sqltext"
 )
 
 // column is one field of a row type.
@@ -27,16 +29,6 @@ type column struct {
 // quote writes an identifier for SQL.
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// fold brings a name into the form SQLite compares names in.
-func fold(name string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, name)
-}
-
 // fieldError is one thing wrong with a field of a row type.
 type fieldError struct {
 	field string
@@ -54,11 +46,11 @@ func readColumns(t reflect.Type) (cols []column, errs []*fieldError) {
 	cols, errs = appendColumns(nil, nil, t, 0, "")
 	seen := map[string]string{}
 	for _, c := range cols {
-		if other, dup := seen[fold(c.name)]; dup {
+		if other, dup := seen[sqltext.Fold(c.name)]; dup {
 			errs = append(errs, &fieldError{c.field, fmt.Errorf("column %q is field %s already (SQLite does not tell upper from lower case)",
 				c.name, other)})
 		}
-		seen[fold(c.name)] = c.field
+		seen[sqltext.Fold(c.name)] = c.field
 	}
 	if len(cols) == 0 && len(errs) == 0 {
 		errs = append(errs, &fieldError{"", fmt.Errorf("row type %s has no columns: export its fields", t)})

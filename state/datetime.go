@@ -4,60 +4,17 @@ import (
 	"fmt"
 	"time"
 	"unsafe"
-)
 
-// datetimeLayout is what JavaScript's toISOString writes for the years 0 to 9999.
-const datetimeLayout = "2006-01-02T15:04:05.000Z"
+	"github.com/livestore-go/livestore/internal/isotime"
+)
 
 // formatDatetime cuts to milliseconds. Years of more than four digits are refused: as text they would sort wrongly.
 func formatDatetime(t time.Time) (string, error) {
-	t = t.UTC()
-	if y := t.Year(); y < 0 || y > 9999 {
-		return "", fmt.Errorf("year %d is %w 0 to 9999: use datetimeinteger", y, ErrRange)
+	s, ok := isotime.Format(t)
+	if !ok {
+		return "", fmt.Errorf("year %d is %w 0 to 9999: use datetimeinteger", t.UTC().Year(), ErrRange)
 	}
-	var buf [len(datetimeLayout)]byte
-	return string(t.AppendFormat(buf[:0], datetimeLayout)), nil
-}
-
-// parseDatetime reads toISOString's form fast and every other RFC 3339 form, with or without the T.
-func parseDatetime(s string) (time.Time, error) {
-	if t, ok := parseISO(s); ok {
-		return t, nil
-	}
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		t, err = time.ParseInLocation(time.DateTime, s, time.UTC) // SQLite's own
-	}
-	if err != nil {
-		return t, fmt.Errorf("%q is no ISO 8601 date and time", s)
-	}
-	return t.UTC(), nil
-}
-
-func parseISO(s string) (time.Time, bool) {
-	if len(s) != len(datetimeLayout) {
-		return time.Time{}, false
-	}
-	for i := range len(datetimeLayout) {
-		switch c := s[i]; datetimeLayout[i] {
-		case '-', 'T', ':', '.', 'Z':
-			if c != datetimeLayout[i] {
-				return time.Time{}, false
-			}
-		default:
-			if c < '0' || c > '9' {
-				return time.Time{}, false
-			}
-		}
-	}
-	two := func(i int) int { return int(s[i]-'0')*10 + int(s[i+1]-'0') }
-	year, month, day := two(0)*100+two(2), time.Month(two(5)), two(8)
-	hour, minute, sec, ms := two(11), two(14), two(17), two(20)*10+int(s[22]-'0')
-	t := time.Date(year, month, day, hour, minute, sec, ms*1e6, time.UTC)
-	if t.Day() != day || t.Month() != month || hour > 23 || minute > 59 || sec > 59 {
-		return time.Time{}, false
-	}
-	return t, true
+	return s, nil
 }
 
 func encDatetime(p unsafe.Pointer) (any, error) {
@@ -69,7 +26,7 @@ func encDatetime(p unsafe.Pointer) (any, error) {
 }
 
 func decDatetime(r Rows, i int, p unsafe.Pointer) error {
-	t, err := parseDatetime(r.Text(i))
+	t, err := isotime.Parse(r.Text(i))
 	*(*time.Time)(p) = t
 	return err
 }

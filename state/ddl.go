@@ -41,6 +41,9 @@ func (t *table) ddl() []string {
 	if len(pk) > 1 {
 		fmt.Fprintf(&b, ", PRIMARY KEY (%s)", list(pk))
 	}
+	for _, sql := range t.checks {
+		fmt.Fprintf(&b, ", CHECK (%s)", sql)
+	}
 	for _, fk := range t.foreign {
 		fmt.Fprintf(&b, ", FOREIGN KEY (%s) REFERENCES %s (%s)%s", quote(fk.col), quote(fk.table), quote(fk.ref), fk.actions)
 	}
@@ -55,16 +58,11 @@ func (t *table) ddl() []string {
 		if i.unique {
 			unique = "UNIQUE "
 		}
-		out = append(out, fmt.Sprintf("CREATE %sINDEX %s ON %s (%s)", unique, quote(i.name(t.name)), t.quoted, strings.Join(cols, ", ")))
+		sql := fmt.Sprintf("CREATE %sINDEX %s ON %s (%s)", unique, quote(i.name(t.name)), t.quoted, strings.Join(cols, ", "))
+		if i.where != nil {
+			sql += " WHERE " + *i.where
+		}
+		out = append(out, sql)
 	}
 	return out
-}
-
-// name is the name of an index: table_column_…_idx, or …_uidx for a unique one.
-func (i index) name(table string) string {
-	end := "_idx"
-	if i.unique {
-		end = "_uidx"
-	}
-	return table + "_" + strings.Join(i.cols, "_") + end
 }

@@ -50,7 +50,7 @@ func (p plan) scan(r Rows, base unsafe.Pointer, table string) error {
 
 // checkNumber refuses what SQLite would turn into a number silently: text that is none, and a fraction read as an integer.
 func checkNumber(r Rows, i int, k kind) error {
-	switch k {
+	switch k.plain() {
 	case kindInteger, kindBool, kindDatetimeInteger:
 		n := r.Int64(i)
 		f := r.Float64(i)

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/livestore-go/livestore/internal/isotime"
 )
 
 // computed matches what SQLite would compute anew for each row: a clock word, a call, an expression in parentheses.
@@ -52,7 +54,7 @@ func (c *column) parse(d defaultValue) (any, error) {
 }
 
 func parseKind(k kind, s string) (any, error) {
-	switch k {
+	switch k.plain() {
 	case kindInteger:
 		return strconv.ParseInt(s, 10, 64)
 	case kindReal:
@@ -69,7 +71,7 @@ func parseKind(k kind, s string) (any, error) {
 		if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 			return n, nil
 		}
-		t, err := parseDatetime(s)
+		t, err := isotime.Parse(s)
 		return t.UnixMilli(), err
 	case kindBlob:
 		if h, ok := strings.CutPrefix(strings.ToLower(s), "x'"); ok && strings.HasSuffix(h, "'") {

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/livestore-go/livestore/event"
+	"github.com/livestore-go/livestore/internal/jsonobject"
 )
 
 // docChange is the arguments of a document's events.
@@ -37,7 +38,7 @@ func (c docSet[V]) Validate() error {
 	}
 	var v V
 	if len(membersOf(reflect.TypeFor[V]())) > 0 && c.Value.Kind() != '{' {
-		return fmt.Errorf("value: %w", errNoObject)
+		return fmt.Errorf("value: %w", jsonobject.ErrNoObject)
 	}
 	if err := json.Unmarshal(c.Value, &v, asV1); err != nil {
 		return fmt.Errorf("value: %w", err)
@@ -57,7 +58,7 @@ func (c docPatch[V]) Validate() error {
 	if ms == nil {
 		return errNoPatch
 	}
-	have, err := splitMembers(c.Value)
+	have, err := jsonobject.Split(c.Value)
 	if err != nil {
 		return fmt.Errorf("value: %w", err)
 	}
@@ -67,7 +68,7 @@ func (c docPatch[V]) Validate() error {
 	}
 	for _, h := range have {
 		for _, m := range ms {
-			if m.name != h.name {
+			if m.name != h.Name {
 				continue
 			}
 			if err := m.validate(unsafe.Pointer(&v)); err != nil {
@@ -142,7 +143,7 @@ func (d *document) materializePatch(tx *Tx, c docChange, check func(merged jsont
 	if old != nil {
 		base = jsontext.Value(*old)
 	}
-	merged, err := mergeMembers(base, c.Value)
+	merged, err := jsonobject.Merge(base, c.Value)
 	if err == nil {
 		err = check(merged)
 	}

@@ -117,7 +117,9 @@ func (d *Document[V]) get(id string) *docQuery[V] {
 	if _, uerr := checkText(id); uerr != nil {
 		err = &ValueError{Table: t.name, Column: "id", Err: uerr}
 	}
-	return &docQuery[V]{d, newBound(`SELECT "value" FROM `+t.quoted+` WHERE "id" = ?`, []any{id}, errors.Join(t.err, d.d.err, err))}
+	b := newBound(`SELECT "value" FROM `+t.quoted+` WHERE "id" = ?`, []any{id}, errors.Join(t.err, d.d.err, err))
+	b.stmt.Filter = &Filter{Table: t.name, Equal: []ColumnIn{{Column: "id", Values: []any{id}}}}
+	return &docQuery[V]{d, b}
 }
 
 type docQuery[V any] struct {

@@ -142,3 +142,53 @@ func ExampleDDL() {
 	// Output:
 	// schema: DDL: statement 3 (CREATE TABLE visits (at TEXT): CURRENT_TIMESTAMP is refused: state may depend on events only
 }
+
+// A view has a name in the schema and is read like a table.
+func ExampleNewView() {
+	type PerList struct {
+		List string `db:"list"`
+		Open int    `db:"open"`
+	}
+	perList := state.NewView[PerList]("perList", "SELECT list, count(*) AS open FROM todos WHERE NOT done GROUP BY list")
+	schema := state.MustSchema(todos, lists, perList)
+	fmt.Println(schema.DDL()[len(schema.DDL())-1])
+
+	s, err := perList.Where(state.Gt(&perList.Row.Open, 10)).OrderBy(state.Desc(&perList.Row.Open)).Statement("")
+	fmt.Println(s.SQL, s.Args, err)
+	// Output:
+	// CREATE VIEW "perList" AS SELECT list, count(*) AS open FROM todos WHERE NOT done GROUP BY list
+	// SELECT * FROM "perList" WHERE "open" > ? ORDER BY "open" DESC [10] <nil>
+}
+
+// Only the columns that the struct has fields for are read.
+func ExampleProject() {
+	type Title struct {
+		ID   string `db:"id"`
+		Text string `db:"text"`
+	}
+	titles := state.Project[Title](todos.Where(state.Eq(&todos.Row.Done, false)))
+	s, err := titles.Statement("")
+	fmt.Println(s.SQL, err)
+	// Output: SELECT "id", "text" FROM "todos" WHERE "done" = ? <nil>
+}
+
+// A room has one host at a time, and a booking an end after its beginning.
+func ExampleCheck() {
+	type Booking struct {
+		ID    string `db:"id,primarykey"`
+		Room  string `db:"room"`
+		Begin int    `db:"begin"`
+		End   int    `db:"until"`
+		Host  bool   `db:"host,default:false"`
+	}
+	bookings := state.NewTable[Booking]("bookings",
+		state.Check(`"begin" < until`),
+		state.UniqueIndex("room").Where("host"))
+	fmt.Println(state.MustSchema(bookings).DDL()[1])
+
+	_, err := state.NewSchema(state.NewTable[Booking]("bookings", state.Check("until > unixepoch()")))
+	fmt.Println(err)
+	// Output:
+	// CREATE UNIQUE INDEX "bookings_room_uidx" ON "bookings" ("room") WHERE host
+	// schema: table "bookings": option Check: unixepoch() is refused: state may depend on events only (quote the name if it is a table)
+}

@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// Version names the version of what the library can not see: the code of materializers for a schema, the meaning of the
-// columns for a table, of the value for a document. Any text will do; a new one rebuilds state from the eventlog.
+// Version names the version of what the library can not see: the code of materializers for a schema, with that of the upcasts and defaults
+// of its events; the meaning of the columns for a table, of the value for a document. Any text will do; a new one rebuilds state from the
+// eventlog.
 func Version(v string) VersionPart { return VersionPart{v} }
 
 // VersionPart is a version of a schema, a table or a document. See [Version].
@@ -58,6 +59,9 @@ func (b *builder) canonical() string {
 	for _, name := range slices.Sorted(maps.Keys(b.schema.materializers)) {
 		m := b.schema.materializers[name]
 		fmt.Fprintf(&w, "event %q %s", name, m.def.Scope())
+		if m.by != nil {
+			fmt.Fprintf(&w, " upcast to %q", m.by.Name())
+		}
 		if m.noState {
 			fmt.Fprint(&w, " no state")
 		}

@@ -12,6 +12,9 @@ import (
 
 // On is the materializer of an event: f derives from it what changes in the state. It is a pure function of the event and of what it
 // reads through tx. When it returns an error nothing of the commit the event belongs to remains.
+//
+// It is the materializer of every older event that the definition upcasts ([event.Upcast]) as well: f gets their arguments as they come out
+// of the chain. [Tx.Event] shows such an event as it is in the log, with its old name and arguments.
 func On[T any](def event.Def[T], f func(tx *Tx, args T) error) Part {
 	m := &materializer{def: def.Definition()}
 	switch {
@@ -20,13 +23,17 @@ func On[T any](def event.Def[T], f func(tx *Tx, args T) error) Part {
 	case f == nil:
 		m.err = fmt.Errorf("event %s: the materializer is nil: for an event that changes no state use NoState", m.def.Name())
 	default:
-		m.run = func(tx *Tx, raw jsontext.Value) error {
-			args, err := def.Decode(raw)
-			if err != nil {
-				return err
+		run := func(d *event.Definition) func(*Tx, jsontext.Value) error {
+			read := def.Decoder(d.Name())
+			return func(tx *Tx, raw jsontext.Value) error {
+				args, err := read(raw)
+				if err != nil {
+					return err
+				}
+				return f(tx, args)
 			}
-			return f(tx, args)
 		}
+		m.run, m.olds = run(m.def), olds(m.def, false, run)
 	}
 	return m
 }
@@ -34,7 +41,7 @@ func On[T any](def event.Def[T], f func(tx *Tx, args T) error) Part {
 // EventDef is any [event.Def].
 type EventDef interface{ Definition() *event.Definition }
 
-// NoState says that these events change no state. Their arguments are checked all the same.
+// NoState says that these events change no state, nor do those they upcast. Their arguments are checked all the same.
 func NoState(defs ...EventDef) Part { return eventList{defs, true} }
 
 // Events says that these events exist: the schema is refused unless each has a materializer or is named by [NoState]. It is the
@@ -60,9 +67,11 @@ func (l eventList) part(b *builder) {
 			b.expected = append(b.expected, d.Definition())
 			continue
 		}
+		check := func(d *event.Definition) func(*Tx, jsontext.Value) error { // the arguments of an old event by its own definition
+			return func(_ *Tx, raw jsontext.Value) error { return d.Check(raw) }
+		}
 		def := d.Definition()
-		check := func(_ *Tx, raw jsontext.Value) error { return def.Check(raw) }
-		b.materializer(&materializer{def: def, run: check, noState: true})
+		b.materializer(&materializer{def: def, run: check(def), noState: true, olds: olds(def, true, check)})
 	}
 }
 
@@ -71,6 +80,8 @@ type materializer struct {
 	def     *event.Definition
 	run     func(*Tx, jsontext.Value) error
 	noState bool
+	olds    []*materializer   // of the events that def upcasts
+	by      *event.Definition // the definition that upcasts def, nil for one with a materializer of its own
 	err     error
 }
 

@@ -1,9 +1,7 @@
 package state
 
 import (
-	"bytes"
 	"encoding"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -12,6 +10,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/livestore-go/livestore/internal/jsonobject"
 )
 
 // member is one field of a document's value as JSON sees it.
@@ -82,16 +82,16 @@ func (d *document) encode(v any) (jsontext.Value, error) {
 	if err != nil || len(d.members) == 0 {
 		return raw, err
 	}
-	have, err := splitMembers(raw)
+	have, err := jsonobject.Split(raw)
 	if err != nil {
 		return nil, err
 	}
 	for _, m := range d.members {
-		if !slices.ContainsFunc(have, func(h jsonMember) bool { return h.name == m.name }) {
-			have = append(have, jsonMember{m.name, jsontext.Value("null")})
+		if !slices.ContainsFunc(have, func(h jsonobject.Member) bool { return h.Name == m.name }) {
+			have = append(have, jsonobject.Member{Name: m.name, Value: jsontext.Value("null")})
 		}
 	}
-	return joinMembers(have)
+	return jsonobject.Join(have)
 }
 
 // patch writes only the members that are set, as the whole value would write them: tag options such as string hold.
@@ -124,19 +124,19 @@ func (d *document) patch(sets []Assignment) (jsontext.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	have, err := splitMembers(raw)
+	have, err := jsonobject.Split(raw)
 	if err != nil {
 		return nil, err
 	}
-	changed := make([]jsonMember, 0, len(names))
+	changed := make([]jsonobject.Member, 0, len(names))
 	for _, n := range names {
-		c := jsonMember{n, jsontext.Value("null")} // left out by omitempty or omitzero: it is zero now
-		if i := slices.IndexFunc(have, func(h jsonMember) bool { return h.name == n }); i >= 0 {
+		c := jsonobject.Member{Name: n, Value: jsontext.Value("null")} // left out by omitempty or omitzero: it is zero now
+		if i := slices.IndexFunc(have, func(h jsonobject.Member) bool { return h.Name == n }); i >= 0 {
 			c = have[i]
 		}
 		changed = append(changed, c)
 	}
-	return joinMembers(changed)
+	return jsonobject.Join(changed)
 }
 
 // member finds the member an assignment names.
@@ -164,84 +164,16 @@ func (d *document) member(a *Assignment) (member, error) {
 
 // clearMembers zeroes the fields whose members raw has.
 func clearMembers(ms []member, raw jsontext.Value, p unsafe.Pointer) error {
-	have, err := splitMembers(raw)
+	have, err := jsonobject.Split(raw)
 	if err != nil {
 		return err
 	}
 	for _, h := range have {
 		for _, m := range ms {
-			if m.name == h.name {
+			if m.name == h.Name {
 				reflect.NewAt(m.typ, unsafe.Add(p, m.offset)).Elem().SetZero()
 			}
 		}
 	}
 	return nil
-}
-
-// jsonMember is one member of an object, its value as it was written.
-type jsonMember struct {
-	name  string
-	value jsontext.Value
-}
-
-var errNoObject = errors.New("is no JSON object")
-
-func splitMembers(raw jsontext.Value) ([]jsonMember, error) {
-	dec := jsontext.NewDecoder(bytes.NewReader(raw))
-	if tok, err := dec.ReadToken(); err != nil {
-		return nil, err
-	} else if tok.Kind() != '{' {
-		return nil, errNoObject
-	}
-	var ms []jsonMember
-	for dec.PeekKind() != '}' {
-		name, err := dec.ReadToken()
-		if err != nil {
-			return nil, err
-		}
-		m := jsonMember{name: name.String()} // the token is gone with the next read
-		v, err := dec.ReadValue()
-		if err != nil {
-			return nil, err
-		}
-		m.value = v.Clone()
-		ms = append(ms, m)
-	}
-	_, err := dec.ReadToken()
-	return ms, err
-}
-
-func joinMembers(ms []jsonMember) (jsontext.Value, error) {
-	out := jsontext.Value{'{'}
-	for i, m := range ms {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		var err error
-		if out, err = jsontext.AppendQuote(out, m.name); err != nil {
-			return nil, err
-		}
-		out = append(append(out, ':'), m.value...)
-	}
-	return append(out, '}'), nil
-}
-
-// mergeMembers replaces members of the object base by those of change, and appends new ones. A base that is no object counts as empty.
-func mergeMembers(base, change jsontext.Value) (jsontext.Value, error) {
-	ms, err := splitMembers(base)
-	if err != nil {
-		ms = nil
-	}
-	changes, err := splitMembers(change)
-	if err != nil {
-		return nil, fmt.Errorf("value of a patch: %w", err)
-	}
-	for _, c := range changes {
-		if i := slices.IndexFunc(ms, func(m jsonMember) bool { return m.name == c.name }); i >= 0 {
-			ms[i].value = c.value
-		} else {
-			ms = append(ms, c)
-		}
-	}
-	return joinMembers(ms)
 }

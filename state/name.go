@@ -6,11 +6,13 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/livestore-go/livestore/internal/sqltext"
 )
 
 // checkName refuses names SQLite or LiveStore keeps for itself.
 func checkName(name string) error {
-	switch f := fold(name); {
+	switch f := sqltext.Fold(name); {
 	case name == "":
 		return errors.New("the name is empty")
 	case !utf8.ValidString(name) || strings.ContainsRune(name, 0):

@@ -58,7 +58,7 @@ func TestReads(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(state.Statement{SQL: c.sql, Args: c.args}, s); diff != "" {
+			if diff := cmp.Diff(state.Statement{SQL: c.sql, Args: c.args, Filter: s.Filter}, s); diff != "" {
 				t.Error(diff)
 			}
 			if got := ids(get(three(t), c.q)); got != c.find {

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/livestore-go/livestore/event"
+	"github.com/livestore-go/livestore/internal/sqltext"
 )
 
-// Part is a part of a schema: a *[Table], a *[Document], [On], [NoState], [Events], [DDL], [UnknownEvents] or [Version].
+// Part is a part of a schema: a *[Table], a *[View], a *[Document], [On], [NoState], [Events], [DDL], [UnknownEvents] or [Version].
 type Part interface{ part(*builder) }
 
 // Schema is all that turns an eventlog into state: tables, documents, and one materializer per event. It is immutable and may be
@@ -18,6 +20,7 @@ type Part interface{ part(*builder) }
 type Schema struct {
 	ddl           []string
 	tables        []TableInfo
+	documents     []DocumentInfo
 	materializers map[string]*materializer
 	unknown       Unknown
 	canonical     string
@@ -30,6 +33,13 @@ type TableInfo struct {
 	ClientOnly bool // derived from client-only events: client documents, and tables with [ClientOnly]
 	Virtual    bool // a virtual table, such as an FTS5 index; its shadow tables are not listed
 	View       bool
+}
+
+// DocumentInfo is what tools know of a client document of the schema.
+type DocumentInfo struct {
+	Name         string
+	Value        reflect.Type      // of its values
+	Set, Patched *event.Definition // of its two events
 }
 
 // builder collects the parts of a schema.
@@ -48,7 +58,7 @@ func (b *builder) fail(err error) { b.errs = append(b.errs, err) }
 
 func (b *builder) materializer(m *materializer) {
 	name := m.def.Name()
-	nameErr := checkEventName(name)
+	nameErr := errors.Join(checkEventName(name), m.def.Err())
 	other, dup := b.schema.materializers[name]
 	switch {
 	case nameErr != nil:
@@ -91,6 +101,7 @@ func NewSchema(parts ...Part) (*Schema, error) {
 		}
 		p.part(b)
 	}
+	b.upcasts()
 	b.checkEvents()
 	b.checkTables()
 	if err := errors.Join(b.errs...); err != nil {
@@ -125,23 +136,23 @@ func (b *builder) checkEvents() {
 func (b *builder) checkTables() {
 	names := map[string]string{}
 	add := func(name, what string) {
-		if other, dup := names[fold(name)]; dup {
+		if other, dup := names[sqltext.Fold(name)]; dup {
 			b.fail(fmt.Errorf("%s has the name of %s: names differ in more than upper and lower case", what, other))
 			return
 		}
-		names[fold(name)] = what
+		names[sqltext.Fold(name)] = what
 	}
 	byName := map[string]*table{}
 	for _, t := range b.tables {
 		add(t.name, fmt.Sprintf("table %q", t.name))
-		byName[fold(t.name)] = t
+		byName[sqltext.Fold(t.name)] = t
 	}
 	for _, t := range b.tables {
 		for _, i := range t.indexes {
 			add(i.name(t.name), fmt.Sprintf("index %q", i.name(t.name)))
 		}
 		for _, fk := range t.foreign {
-			to := byName[fold(fk.table)]
+			to := byName[sqltext.Fold(fk.table)]
 			if to != nil && to.err != nil {
 				continue // said already; the column may be one that was refused
 			}
@@ -152,7 +163,7 @@ func (b *builder) checkTables() {
 	}
 	for _, r := range b.raw {
 		for _, o := range r.objects {
-			add(o.name, fmt.Sprintf("%s %q", o.kind, o.name))
+			add(o.Name, fmt.Sprintf("%s %q", o.Kind, o.Name))
 		}
 	}
 }
@@ -167,7 +178,7 @@ func (fk foreignKey) check(to *table) error {
 	}
 	unique := c.unique || (c.primary && len(to.primaryKey()) == 1)
 	for _, i := range to.indexes {
-		unique = unique || (i.unique && len(i.cols) == 1 && i.cols[0] == fk.ref)
+		unique = unique || (i.unique && i.where == nil && len(i.cols) == 1 && i.cols[0] == fk.ref)
 	}
 	if !unique {
 		return fmt.Errorf("column %q of table %q is neither its primary key nor unique", fk.ref, fk.table)
@@ -182,12 +193,15 @@ func (b *builder) finish() {
 		s.ddl = append(s.ddl, t.ddl()...)
 		s.tables = append(s.tables, TableInfo{Name: t.name, ClientOnly: t.clientOnly})
 	}
+	for _, d := range b.docs {
+		s.documents = append(s.documents, DocumentInfo{Name: d.name, Value: d.typ, Set: d.set, Patched: d.patched})
+	}
 	for _, r := range b.raw {
 		s.ddl = append(s.ddl, r.sql...)
 		for _, o := range r.objects {
-			if o.kind == "table" || o.kind == "virtual table" || o.kind == "view" {
+			if o.Kind == "table" || o.Kind == "virtual table" || o.Kind == "view" {
 				s.tables = append(s.tables, TableInfo{
-					Name: o.name, ClientOnly: r.clientOnly, Virtual: o.kind == "virtual table", View: o.kind == "view",
+					Name: o.Name, ClientOnly: r.clientOnly, Virtual: o.Kind == "virtual table", View: o.Kind == "view",
 				})
 			}
 		}
@@ -202,7 +216,10 @@ func (s *Schema) DDL() []string { return slices.Clone(s.ddl) }
 // Tables returns the tables, virtual tables and views, in the order they are created.
 func (s *Schema) Tables() []TableInfo { return slices.Clone(s.tables) }
 
-// Definition returns the event definition of that name.
+// Documents returns the client documents, in the order they were given.
+func (s *Schema) Documents() []DocumentInfo { return slices.Clone(s.documents) }
+
+// Definition returns the event definition of that name, also of an older one that another upcasts.
 func (s *Schema) Definition(name string) (*event.Definition, bool) {
 	m, ok := s.materializers[name]
 	if !ok {
@@ -211,7 +228,7 @@ func (s *Schema) Definition(name string) (*event.Definition, bool) {
 	return m.def, true
 }
 
-// Definitions yields all event definitions by name, those of client documents too.
+// Definitions yields all event definitions by name, those of client documents and those that others upcast too.
 func (s *Schema) Definitions() iter.Seq[*event.Definition] {
 	return func(yield func(*event.Definition) bool) {
 		for _, name := range slices.Sorted(maps.Keys(s.materializers)) {
@@ -224,9 +241,9 @@ func (s *Schema) Definitions() iter.Seq[*event.Definition] {
 
 // Hash returns 32 hexadecimal digits that are the same for schemas that derive the same state, on every platform and with every
 // version of Go. When it changes, state is rebuilt from the eventlog. It covers what [Schema.Canonical] shows. It can not see the code of
-// materializers: after changing one, give the schema another [Version].
+// materializers, nor that of [event.Upcast] functions and SetDefaults methods: after changing one, give the schema another [Version].
 func (s *Schema) Hash() string { return s.hash }
 
 // Canonical returns the text that is hashed: versions, tables with columns, storage, defaults, constraints and indexes, documents, DDL
-// parts, and the names and scopes of events. Compare two to see why a hash changed.
+// parts, and the names and scopes of events and what they are upcast to. Compare two to see why a hash changed.
 func (s *Schema) Canonical() string { return s.canonical }

@@ -17,6 +17,8 @@ type Select[R any] struct {
 	limit int // -1 for none
 	skip  int
 	err   error
+	rows  *Filter // which rows the conditions leave; nil for any
+	wide  bool    // a condition may read other rows
 
 	once  sync.Once
 	built bound
@@ -24,7 +26,9 @@ type Select[R any] struct {
 }
 
 func (q *Select[R]) with() *Select[R] {
-	return &Select[R]{t: q.t, where: q.where, args: q.args, order: q.order, limit: q.limit, skip: q.skip, err: q.err}
+	return &Select[R]{
+		t: q.t, where: q.where, args: q.args, order: q.order, limit: q.limit, skip: q.skip, err: q.err, rows: q.rows, wide: q.wide,
+	}
 }
 
 // Where reads only rows that meet all conditions, those of earlier calls too.
@@ -32,6 +36,7 @@ func (q *Select[R]) Where(conds ...Condition) *Select[R] {
 	n := q.with()
 	if n.err == nil {
 		n.where, n.args, n.err = q.t.where(q.where, q.args, conds)
+		n.rows, n.wide = q.t.narrowed(q.rows, q.wide, conds)
 	}
 	return n
 }
@@ -131,6 +136,7 @@ func (q *Select[R]) Statement(sessionID string) (Statement, error) {
 	q.once.Do(func() {
 		sql, args := q.t.selectSQL(q.t.list, q.clauses())
 		q.built = newBound(sql, args, q.err)
+		q.built.stmt.Filter = q.rows
 	})
 	return q.built.statement(sessionID)
 }
@@ -140,7 +146,11 @@ func (q *Select[R]) Decode(r Rows) ([]R, error) {
 	if q == nil {
 		return nil, errNilQuery
 	}
-	return decodeRows[R](r, q.t.plan, q.t.name, &q.size)
+	p, err := q.t.planFor(r)
+	if err != nil {
+		return nil, err
+	}
+	return decodeRows[R](r, p, q.t.name, &q.size)
 }
 
 func (q *Select[R]) yields() (v []R)   { return v }
@@ -194,7 +204,11 @@ func (f first[R]) yields() (v *R) { return v }
 func (f first[R]) Statement(sessionID string) (Statement, error) { return f.q.Statement(sessionID) }
 
 func (f first[R]) Decode(r Rows) (*R, error) {
-	v, found, err := decodeFirst[R](r, f.q.t.plan, f.q.t.name)
+	p, err := f.q.t.planFor(r)
+	if err != nil {
+		return nil, err
+	}
+	v, found, err := decodeFirst[R](r, p, f.q.t.name)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -206,10 +220,16 @@ func (q *Select[R]) Count() Query[int] {
 	c := clauses{q.where, q.args, "", q.limit, q.skip}
 	if q.limit < 0 && q.skip == 0 {
 		sql, args := q.t.selectSQL("count(*)", c)
-		return newScalar[int](sql, args, q.err)
+		return q.counted(sql, args)
 	}
 	sql, args := q.t.selectSQL("1", c)
-	return newScalar[int]("SELECT count(*) FROM ("+sql+")", args, q.err)
+	return q.counted("SELECT count(*) FROM ("+sql+")", args)
+}
+
+func (q *Select[R]) counted(sql string, args []any) Query[int] {
+	s := newScalar[int](sql, args, q.err)
+	s.built.stmt.Filter = q.rows
+	return s
 }
 
 // Selection is a table or a query on one table: what [Pluck] takes.
@@ -231,7 +251,9 @@ func Pluck[R, C any](q Selection[R], col *C) Query[[]C] {
 	sql, args := s.t.selectSQL(c.quoted, s.clauses())
 	one := *c
 	one.offset = 0 // it stands alone
-	return &pluck[C]{plan: plan{{column: &one, null: c.nullable}}, table: s.t.name, built: newBound(sql, args, s.err)}
+	p := &pluck[C]{plan: plan{s.t.step(&one)}, table: s.t.name, built: newBound(sql, args, s.err)}
+	p.built.stmt.Filter = s.rows
+	return p
 }
 
 type pluck[C any] struct {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/livestore-go/livestore/internal/sqltext"
 )
 
 // SQL reads rows by any SELECT. R is a struct whose fields are found by column name, as in a table: by the db tag, or the name of the
@@ -40,14 +42,27 @@ type rawRows[R any] struct {
 	layout *layout // nil when R is a single value
 	single *column
 	built  bound
-	last   atomic.Pointer[namedPlan]
+	plans  namedPlans
 	size   sizeHint
 }
 
-// namedPlan is the plan for a result with these columns; the next result nearly always has the same.
+// namedPlans keeps the plan for the last result; the next one nearly always has the same columns.
+type namedPlans struct{ last atomic.Pointer[namedPlan] }
+
 type namedPlan struct {
 	names []string
 	plan  plan
+}
+
+func (n *namedPlans) get(names []string, made func([]string) (plan, error)) (plan, error) {
+	if last := n.last.Load(); last != nil && slices.Equal(last.names, names) {
+		return last.plan, nil
+	}
+	p, err := made(names)
+	if err == nil {
+		n.last.Store(&namedPlan{slices.Clone(names), p})
+	}
+	return p, err
 }
 
 func (q *rawRows[R]) yields() (v []R) { return v }
@@ -57,17 +72,11 @@ func (q *rawRows[R]) Statement(sessionID string) (Statement, error) {
 }
 
 func (q *rawRows[R]) Decode(r Rows) ([]R, error) {
-	names := r.Columns()
-	last := q.last.Load()
-	if last == nil || !slices.Equal(last.names, names) {
-		p, err := q.plan(names)
-		if err != nil {
-			return nil, err
-		}
-		last = &namedPlan{slices.Clone(names), p}
-		q.last.Store(last)
+	p, err := q.plans.get(r.Columns(), q.plan)
+	if err != nil {
+		return nil, err
 	}
-	return decodeRows[R](r, last.plan, "", &q.size)
+	return decodeRows[R](r, p, "", &q.size)
 }
 
 func (q *rawRows[R]) plan(names []string) (plan, error) {
@@ -121,7 +130,7 @@ func (l *layout) find(name string) *column {
 		}
 	}
 	for i := range l.cols {
-		if fold(l.cols[i].name) == fold(name) {
+		if sqltext.Fold(l.cols[i].name) == sqltext.Fold(name) {
 			return &l.cols[i]
 		}
 	}

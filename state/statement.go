@@ -3,8 +3,9 @@ package state
 // Statement is one SQL statement with the values of its parameters. Args holds nil, int64, float64, string and []byte only.
 // It may be shared: callers do not change Args.
 type Statement struct {
-	SQL  string
-	Args []any
+	SQL    string
+	Args   []any
+	Filter *Filter // which rows a read can see, nil for any
 }
 
 // Rows is the result of a statement, read row by row. Columns count from 0. A value asked for in another type than it has is
@@ -81,5 +82,5 @@ func (b *bound) statement(sessionID string) (Statement, error) {
 	if !b.session {
 		return b.stmt, nil
 	}
-	return Statement{SQL: b.stmt.SQL, Args: bindSession(b.stmt.Args, sessionID)}, nil
+	return Statement{SQL: b.stmt.SQL, Args: bindSession(b.stmt.Args, sessionID), Filter: b.stmt.Filter.bindSession(sessionID)}, nil
 }

@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 	"unsafe"
+
+	"github.com/livestore-go/livestore/internal/sqltext"
 )
 
 // Table is a table of rows of type R. Make one with [NewTable], once, as a package variable, and give it to the schema.
@@ -33,57 +34,48 @@ type table struct {
 	insert     string         // INSERT of all columns
 	indexes    []index
 	foreign    []foreignKey
+	checks     []string
+	named      *namedPlans // of a view: its columns are found by name, and may hold anything
 	errs       []error
 	err        error // errs joined
 }
 
-type index struct {
-	cols   []string
-	unique bool
-}
-
 type foreignKey struct{ col, table, ref, actions string }
 
-// TableOption changes a table. See [Index], [UniqueIndex], [ForeignKey], [ClientOnly] and [Version].
+// TableOption changes a table. See [Index], [UniqueIndex], [Check], [ForeignKey], [ClientOnly] and [Version].
 type TableOption interface{ table(*table) }
 
 type tableOption func(*table)
 
 func (o tableOption) table(t *table) { o(t) }
 
-// Index makes an index over the named columns, in that order.
-func Index(cols ...string) TableOption { return newIndex("Index", false, cols) }
-
-// UniqueIndex makes an index over the named columns and allows each combination of their values once. Rows with a NULL in
-// one of them are all different.
-func UniqueIndex(cols ...string) TableOption { return newIndex("UniqueIndex", true, cols) }
-
-func newIndex(option string, unique bool, cols []string) TableOption {
+// Check refuses rows for which an SQL expression over their columns is false; NULL is not false. The expression may use what gives
+// the same everywhere: no clock, no randomness, no subquery. What [NewSchema] does not see of that is refused when the table is made, as is
+// a name that is no column.
+func Check(sql string) TableOption {
 	return tableOption(func(t *table) {
-		if len(cols) == 0 {
-			t.failOption(option, "it names no column")
+		sql, err := sqltext.Expression(sql)
+		if err != nil {
+			t.failOption("Check", err.Error())
 		}
-		for i, c := range cols {
-			if t.column(c) == nil {
-				t.failOption(option, fmt.Sprintf("%q is no column: the table has %s", c, t.columnNames()))
-			}
-			if slices.Contains(cols[:i], c) {
-				t.failOption(option, fmt.Sprintf("it names %q twice", c))
-			}
-		}
-		t.indexes = append(t.indexes, index{cols: slices.Clone(cols), unique: unique})
+		t.checks = append(t.checks, sql)
 	})
 }
 
 // ForeignKeyAction says what happens to a row when the row it refers to goes.
 type ForeignKeyAction string
 
-// What a foreign key does. Without one, a delete or a change of the key that rows still refer to is an error.
+// What a foreign key does. Without one, a statement is an error if after it rows refer to what is not there; Restrict refuses the change of
+// the row they refer to even if the same statement would mend it.
 const (
-	OnDeleteCascade ForeignKeyAction = "ON DELETE CASCADE"
-	OnDeleteSetNull ForeignKeyAction = "ON DELETE SET NULL"
-	OnUpdateCascade ForeignKeyAction = "ON UPDATE CASCADE"
-	OnUpdateSetNull ForeignKeyAction = "ON UPDATE SET NULL"
+	OnDeleteCascade    ForeignKeyAction = "ON DELETE CASCADE"
+	OnDeleteSetNull    ForeignKeyAction = "ON DELETE SET NULL"
+	OnDeleteSetDefault ForeignKeyAction = "ON DELETE SET DEFAULT"
+	OnDeleteRestrict   ForeignKeyAction = "ON DELETE RESTRICT"
+	OnUpdateCascade    ForeignKeyAction = "ON UPDATE CASCADE"
+	OnUpdateSetNull    ForeignKeyAction = "ON UPDATE SET NULL"
+	OnUpdateSetDefault ForeignKeyAction = "ON UPDATE SET DEFAULT"
+	OnUpdateRestrict   ForeignKeyAction = "ON UPDATE RESTRICT"
 )
 
 // ForeignKey makes column col refer to column ref of the table named to. That table is in the same schema, and ref is its primary
@@ -104,9 +96,17 @@ func (t *table) addForeignKey(fk foreignKey, actions []ForeignKeyAction) {
 			if !c.nullable {
 				t.failOption("ForeignKey", fmt.Sprintf("%s on column %q, which is not nullable", a, fk.col))
 			}
-		case OnDeleteCascade, OnUpdateCascade:
+		case OnDeleteSetDefault, OnUpdateSetDefault:
+			if c.def == "" {
+				t.failOption("ForeignKey", fmt.Sprintf("%s on column %q, which has no default", a, fk.col))
+			}
+		case OnDeleteCascade, OnUpdateCascade, OnDeleteRestrict, OnUpdateRestrict:
 		default:
 			t.failOption("ForeignKey", fmt.Sprintf("action %q is not known", a))
+			continue
+		}
+		if when := string(a[:len("ON DELETE")]); strings.Contains(fk.actions, when) {
+			t.failOption("ForeignKey", "it has two actions "+when)
 		}
 		fk.actions += " " + string(a)
 	}

@@ -9,7 +9,7 @@ import (
 // tag is a parsed db struct tag.
 type tag struct {
 	name     string
-	storage  string // json, datetime, datetimeinteger, text, integer, real, blob
+	storage  string // json, datetime, datetimeinteger, text, integer, real, blob, codec:text and so on
 	primary  bool
 	unique   bool
 	nullable bool
@@ -47,7 +47,8 @@ func parseTag(s string) (tag, error) {
 			t.unique = true
 		case "nullable":
 			t.nullable = true
-		case "json", "datetime", "datetimeinteger", "text", "integer", "real", "blob":
+		case "json", "datetime", "datetimeinteger", "text", "integer", "real", "blob",
+			"codec:text", "codec:integer", "codec:real", "codec:blob":
 			if t.storage != "" {
 				errs = append(errs, fmt.Errorf("options %s and %s exclude each other", t.storage, opt))
 			}
@@ -59,7 +60,7 @@ func parseTag(s string) (tag, error) {
 			errs = append(errs, errors.New("the tag has an empty option"))
 		default:
 			errs = append(errs, fmt.Errorf("option %q is not known: it is one of primarykey, unique, nullable, default:…, json, "+
-				"datetime, datetimeinteger, text, integer, real, blob", opt))
+				"datetime, datetimeinteger, text, integer, real, blob, codec:text, codec:integer, codec:real, codec:blob", opt))
 		}
 	}
 	return t, errors.Join(errs...)

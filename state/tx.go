@@ -72,21 +72,3 @@ func visible(e event.Client) event.Client {
 		Num: event.SeqNum{Global: e.Num.Global}, Name: e.Name, Args: args, ClientID: e.ClientID, SessionID: e.SessionID,
 	}
 }
-
-// Read runs a query inside a materializer. [SessionID] in it is the session that committed the event.
-func Read[T any](tx *Tx, q Query[T]) (T, error) {
-	var v T
-	if err := tx.check(); err != nil {
-		return v, err
-	}
-	s, err := q.Statement(tx.event.SessionID)
-	if err != nil {
-		return v, err
-	}
-	var derr error
-	err = tx.db.Query(s, func(r Rows) error {
-		v, derr = q.Decode(r)
-		return derr
-	})
-	return v, err
-}

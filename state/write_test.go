@@ -166,6 +166,38 @@ func TestKeysOnly(t *testing.T) {
 	}
 }
 
+// A composite key is the key of Upsert and OnConflict as a whole.
+func TestUpsertsOfCompositeKeys(t *testing.T) {
+	tab := slots()
+	e := open(t, tab)
+	r := tab.Row
+	e.do(
+		tab.InsertMany([]slot{{Room: "a", Hour: 1, Until: 2}, {Room: "a", Hour: 2, Until: 3}, {Room: "b", Hour: 1, Until: 2}}),
+		tab.Upsert(slot{Room: "a", Hour: 2, Until: 9}, state.Omit(&r.Main)),
+		tab.InsertMany([]slot{{Room: "b", Hour: 1, Until: 5}, {Room: "b", Hour: 2, Until: 6}}).OnConflict(&r.Room, &r.Hour).
+			Update(state.Excluded(&r.Until), state.Set(&r.Main, true)),
+	)
+	rows, err := state.Read(e.tx(), tab.Upsert(slot{Room: "a", Hour: 1, Until: 4, Guest: new("Ann")}).Returning(&r.Until, &r.Guest))
+	if diff := cmp.Diff([]slot{{Until: 4, Guest: new("Ann")}}, rows); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	want := []slot{
+		{Room: "a", Hour: 1, Until: 4, Guest: new("Ann")},
+		{Room: "a", Hour: 2, Until: 9},
+		{Room: "b", Hour: 1, Until: 5, Main: true},
+		{Room: "b", Hour: 2, Until: 6},
+	}
+	if diff := cmp.Diff(want, get(e, tab.OrderBy(state.Asc(&r.Room), state.Asc(&r.Hour)))); diff != "" {
+		t.Error(diff)
+	}
+	if err := e.tx().Exec(tab.Insert(slot{Room: "b", Hour: 2})); err == nil || !strings.Contains(err.Error(), "UNIQUE") {
+		t.Errorf("the key is there twice: %v", err)
+	}
+	if err := e.tx().Exec(tab.Insert(slot{Room: "b"}).OnConflict(&r.Room).DoNothing()); err == nil {
+		t.Error("half a key was taken as one")
+	}
+}
+
 func TestReturning(t *testing.T) {
 	e := open(t, items)
 	r := items.Row

@@ -12,7 +12,10 @@ type layer struct {
 // layers lists every package, the innermost first.
 var layers = []layer{
 	{name: "event", is: "the vocabulary: definitions, sequence numbers, the shapes of an event"},
-	{name: "state", is: "tables, documents, queries, materializers, the schema", may: []string{"event"}},
+	{name: "internal/jsonobject", is: "JSON objects, member by member"},
+	{name: "internal/isotime", is: "times as JavaScript writes them"},
+	{name: "internal/sqltext", is: "SQL text, read without a database"},
+	{name: "state", is: "tables, documents, queries, materializers, the schema", may: []string{"event", "internal/sqltext", "internal/jsonobject", "internal/isotime"}},
 
 	{name: "provider", is: "what a sync provider must do", may: []string{"event"}},
 	{name: "provider/providertest", is: "a sync backend in memory, faults, and what every provider must do", may: []string{
@@ -62,6 +65,7 @@ var layers = []layer{
 	{name: "internal/client", is: "one client: its leader and the sessions of one process", may: []string{
 		"provider", "internal/journal", "internal/eventlog", "internal/migrate", "internal/session", "internal/leader",
 	}},
+	{name: "livestoretest", is: "what an app's own tests use", may: []string{"event", "state"}},
 	{name: "adapter/adaptertest", is: "what every adapter must do", may: []string{".", "event", "state"}},
 	{name: "adapter/...", is: "a client on one platform", may: []string{
 		"event", "provider", "internal/client", "internal/session", "internal/leader", "internal/journal", "internal/eventlog", "internal/migrate",

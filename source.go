@@ -6,6 +6,7 @@ import (
 	"reflect"
 
 	"github.com/livestore-go/livestore/internal/reactive"
+	"github.com/livestore-go/livestore/internal/touch"
 	"github.com/livestore-go/livestore/state"
 )
 
@@ -57,10 +58,7 @@ func (a adHoc[T]) value(s *Store) (any, error) { return run(s, a.query, nil) }
 
 func (a adHoc[T]) use(g *Getter) (any, error) { return run(g.store, a.query, g.tracker) }
 
-// table is the key of a table as a source of the graph.
-type table string
-
-// run runs a query on the state of s, whose lock the caller holds, and notes the tables it reads.
+// run runs a query on the state of s, whose lock the caller holds, and notes what it reads.
 func run[T any](s *Store, q state.Query[T], t *reactive.Tracker) (any, error) {
 	if q == nil {
 		return nil, errors.New("the query is nil")
@@ -74,8 +72,9 @@ func run[T any](s *Store, q state.Query[T], t *reactive.Tracker) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, name := range tables { // before it runs: when it fails on the rows of today, those of tomorrow may do
-			t.Depend(table(name))
+		s.reads = touch.Of(s.reads[:0], &st, tables)
+		for _, r := range s.reads { // before it runs: when it fails on the rows of today, those of tomorrow may do
+			t.Depend(r)
 		}
 	}
 	var v T

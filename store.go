@@ -14,6 +14,7 @@ import (
 	"github.com/livestore-go/livestore/internal/materialize"
 	"github.com/livestore-go/livestore/internal/reactive"
 	"github.com/livestore-go/livestore/internal/session"
+	"github.com/livestore-go/livestore/internal/touch"
 	"github.com/livestore-go/livestore/state"
 )
 
@@ -46,6 +47,7 @@ type Store struct {
 	closing bool
 	reader  *session.Reader // inside view
 	graph   *reactive.Graph
+	reads   []touch.Read        // of the query that runs; kept for its space
 	signals map[any]signalValue // by signal, those that were set
 }
 
@@ -77,7 +79,7 @@ func Open(ctx context.Context, schema *state.Schema, adapter Adapter, opts *Opti
 		graph: reactive.New(0), signals: make(map[any]signalValue),
 	}
 	s.dispatch.init()
-	in.OnChange(s.changed)
+	s.follow()
 	in.OnStatus(s.status.wake)
 	if err := s.awaitSync(ctx, o.InitialSync); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -88,18 +90,27 @@ func Open(ctx context.Context, schema *state.Schema, adapter Adapter, opts *Opti
 	return s, nil
 }
 
-// changed marks what depends on tables that changed and wakes who watches it. It runs under the session's lock.
-func (s *Store) changed(tables []string, all bool) {
-	if s.closing {
-		return
-	}
-	if all {
-		s.graph.InvalidateAll()
-		return
-	}
-	for _, name := range tables {
-		s.graph.Invalidate(table(name))
-	}
+// follow has what depends on rows that change marked, and those woken who watch it. All of it runs under the session's lock.
+func (s *Store) follow() {
+	index := touch.New(func(r touch.Read) {
+		if !s.closing {
+			s.graph.Invalidate(r)
+		}
+	})
+	s.graph.OnSource(func(key any, used bool) {
+		switch r, ok := key.(touch.Read); {
+		case !ok:
+		case used:
+			index.Add(r)
+		default:
+			index.Remove(r)
+		}
+	})
+	s.session.OnChange(index.Row, func() {
+		if !s.closing {
+			s.graph.InvalidateAll()
+		}
+	})
 }
 
 // view calls f under the session's lock, with s.reader set.

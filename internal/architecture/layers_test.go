@@ -49,6 +49,7 @@ var layers = []layer{
 	}},
 	{name: "internal/link", is: "what session and leader say to each other", may: []string{"event"}},
 	{name: "internal/breaker", is: "when a loop that gets nowhere waits, and for how long"},
+	{name: "internal/touch", is: "which reads a changed row can touch", may: []string{"state", "internal/sqlite"}},
 	{name: "internal/session", is: "the machine that admits commits, and its driver", may: []string{
 		"event", "state", "internal/sqlite", "internal/journal", "internal/syncstate", "internal/materialize", "internal/link",
 		"internal/breaker",
@@ -59,7 +60,7 @@ var layers = []layer{
 	}},
 
 	{name: ".", is: "what an app calls: Open, Commit, Get, Watch", may: []string{
-		"event", "state", "internal/reactive", "internal/session", "internal/materialize", "internal/link",
+		"event", "state", "internal/reactive", "internal/touch", "internal/session", "internal/materialize", "internal/link",
 	}},
 
 	{name: "internal/client", is: "one client: its leader and the sessions of one process", may: []string{
@@ -77,7 +78,7 @@ var layers = []layer{
 	}},
 	{name: "internal/sim", is: "the whole system, one thread, from one seed", may: []string{
 		"event", "state", "provider", "internal/wire", "internal/room", "internal/sqlite", "internal/sqlite/crashvfs",
-		"internal/journal/...", "internal/syncstate", "internal/reactive",
+		"internal/journal/...", "internal/syncstate", "internal/reactive", "internal/touch",
 		"internal/eventlog", "internal/materialize", "internal/migrate", "internal/link", "internal/session", "internal/leader",
 		"server", "server/sqlitestore", "internal/storedir",
 	}},

@@ -74,9 +74,6 @@ func (e *Engine) apply(ev *event.Client) error {
 		e.head = Head{Num: ev.Num, ID: ev.ID}
 		return e.dropUndo() // what is older can not be reached any more
 	}
-	for _, t := range changes.Tables() {
-		e.changed[t] = struct{}{}
-	}
 	undo := entry{head: e.head, num: ev.Num, changes: changes}
 	e.head = Head{Num: ev.Num, ID: ev.ID}
 	if !e.persist {

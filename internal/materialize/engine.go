@@ -9,7 +9,6 @@ package materialize
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/livestore-go/livestore/event"
 	"github.com/livestore-go/livestore/internal/sqlite"
@@ -50,13 +49,12 @@ type Engine struct {
 	persist bool
 	noUndo  bool // no undo entries are kept: KeepUndo
 
-	head    Head
-	scopes  map[string]event.Scope // who writes a table: synced or client-only events
-	undo    []entry                // in memory, oldest first; below them lie those of the undo table
-	stored  int64                  // entries in the undo table
-	top     int64                  // id of the newest entry in the undo table
-	forgot  event.SeqNum           // where ForgetUndo was last asked to forget up to
-	changed map[string]struct{}    // tables changed since TakeChanged
+	head   Head
+	scopes map[string]event.Scope // who writes a table: synced or client-only events
+	undo   []entry                // in memory, oldest first; below them lie those of the undo table
+	stored int64                  // entries in the undo table
+	top    int64                  // id of the newest entry in the undo table
+	forgot event.SeqNum           // where ForgetUndo was last asked to forget up to
 
 	onUnknown func(event.Client) // told of each event that is none of the schema's; may be nil
 
@@ -124,7 +122,7 @@ var ErrOtherSchema = errors.New("materialize: state of another schema or format;
 func Open(conn *sqlite.Conn, schema *state.Schema, persist bool) (*Engine, error) {
 	e := &Engine{
 		conn: conn, schema: schema, persist: persist,
-		scopes: map[string]event.Scope{}, changed: map[string]struct{}{},
+		scopes: map[string]event.Scope{},
 	}
 	e.cur.e = e
 	var app, version int64
@@ -191,17 +189,3 @@ func (e *Engine) Conn() *sqlite.Conn { return e.conn }
 
 // Schema returns the schema the engine materializes.
 func (e *Engine) Schema() *state.Schema { return e.schema }
-
-// TakeChanged returns the tables that changed since the last call, sorted.
-func (e *Engine) TakeChanged() []string {
-	if len(e.changed) == 0 {
-		return nil
-	}
-	tables := make([]string, 0, len(e.changed))
-	for t := range e.changed {
-		tables = append(tables, t)
-	}
-	clear(e.changed)
-	slices.Sort(tables)
-	return tables
-}

@@ -36,7 +36,6 @@ func (e *Engine) undoWhile(more func() bool) error {
 		}
 		undone = append(undone, u.changes)
 		for _, t := range u.changes.Tables() {
-			e.changed[t] = struct{}{}
 			scopes = scopes || t == "__livestore_tables"
 		}
 		e.head = u.head
@@ -179,6 +178,5 @@ func (e *Engine) Resync() error {
 		return err
 	}
 	e.head, e.stored, e.top, e.scopes, e.forgot = n.head, n.stored, n.top, n.scopes, event.SeqNum{}
-	clear(e.changed)
 	return nil
 }

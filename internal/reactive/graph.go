@@ -35,6 +35,7 @@ type Graph struct {
 	sources map[any]*vertex
 	nodes   map[*Def]*node
 	running []*node // being brought up to date now, outermost first
+	follow  func(key any, used bool)
 	idle    idleList
 }
 
@@ -47,6 +48,9 @@ func New(idle int) *Graph {
 	g.idle.init(idle)
 	return g
 }
+
+// OnSource has f told of each source when somebody begins to depend on it, and when nobody does any more. f must not call the graph.
+func (g *Graph) OnSource(f func(key any, used bool)) { g.follow = f }
 
 // Read returns the current result of d. env is handed to the computations this needs, which find it as [Tracker.Env].
 // The value is shared with everybody who reads d. A panic of a computation passes through; the graph stays
@@ -97,6 +101,9 @@ func (g *Graph) source(key any) *vertex {
 	if s == nil {
 		s = &vertex{key: key}
 		g.sources[key] = s
+		if g.follow != nil {
+			g.follow(key, true)
+		}
 	}
 	return s
 }

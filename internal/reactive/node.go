@@ -156,6 +156,9 @@ func (g *Graph) unlink(e *edge) {
 	case v.node == nil:
 		if last == 0 {
 			delete(g.sources, v.key)
+			if g.follow != nil {
+				g.follow(v.key, false)
+			}
 		}
 	case !e.weak:
 		v.node.users--

@@ -32,6 +32,7 @@ type Journal interface {
 type Machine struct {
 	cfg    Config
 	engine *materialize.Engine
+	onRow  func(*sqlite.Row) // may be nil
 	closed bool
 	mu     sync.Mutex // of the commits; a [Session] puts its own lock in its place
 
@@ -312,17 +313,22 @@ func (m *Machine) Query(st state.Statement, fn func(state.Rows) error) error {
 	return fn(rows)
 }
 
-// Reads returns the tables that a read depends on.
-func (m *Machine) Reads(sql string) ([]string, error) {
+// Reads returns what a read reads of each table.
+func (m *Machine) Reads(sql string) ([]sqlite.TableRead, error) {
 	stmt, err := m.engine.Conn().Prepare(sqlite.Read, sql)
 	if err != nil {
 		return nil, err
 	}
-	return stmt.Reads(), nil
+	return stmt.ReadsOf(), nil
 }
 
-// TakeChanged returns the tables that changed since it was last asked, sorted.
-func (m *Machine) TakeChanged() []string { return m.engine.TakeChanged() }
+// OnRow has f told of each row of the state that changes, before it does. It is told nothing of a state that is replaced, by Booted.
+func (m *Machine) OnRow(f func(*sqlite.Row)) {
+	m.onRow = f
+	if m.engine != nil {
+		m.engine.Conn().OnRow(f)
+	}
+}
 
 // Close ends the machine: commits that wait for a stage learn that it will not come any more.
 func (m *Machine) Close() error {

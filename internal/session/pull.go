@@ -305,6 +305,7 @@ func (m *Machine) Booted(s link.Snapshot) error {
 		m.engine.Conn().Close()
 	}
 	m.engine = engine
+	engine.Conn().OnRow(m.onRow)
 	m.base = engine.Head()
 	if s.Epoch != m.epoch {
 		m.fence = 0 // one beyond the cursor stays

@@ -18,6 +18,7 @@ import (
 
 	"github.com/livestore-go/livestore/event"
 	"github.com/livestore-go/livestore/internal/link"
+	"github.com/livestore-go/livestore/internal/sqlite"
 	"github.com/livestore-go/livestore/state"
 )
 
@@ -62,7 +63,7 @@ type Session struct {
 
 	mu       sync.Mutex // guards what follows; held for one step, never for a wait
 	m        *Machine
-	onChange func(tables []string, all bool)
+	onReset  func()
 	onStatus func()
 	closing  bool
 	stopPull context.CancelFunc // of the pull under way; nil before the first
@@ -96,12 +97,14 @@ func (s *Session) ClientID() string { return s.cfg.ClientID }
 // SessionID returns the id of the session, stable over restarts and distinct among the sessions of a client.
 func (s *Session) SessionID() string { return s.cfg.SessionID }
 
-// OnChange calls f after each step that may have changed state, with the tables that changed, or all set when any may have.
-// f runs under the session's lock: it must not block and must not call the session.
-func (s *Session) OnChange(f func(tables []string, all bool)) {
+// OnChange calls row with each row of the state that changes, before it does, and reset after a step that may have changed any: the
+// session has booted anew. Of a change that is rolled back in the same step it may be told. Both run under the session's lock: they must
+// not block and must not call the session.
+func (s *Session) OnChange(row func(*sqlite.Row), reset func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.onChange = f
+	s.m.OnRow(row)
+	s.onReset = reset
 }
 
 // OnStatus calls f, under the session's lock, after each step that may have changed Status or SetAside.
@@ -137,10 +140,10 @@ func (s *Session) commit(ctx context.Context, drafts []event.Draft, retry event.
 	return c, nil
 }
 
-// stepped tells everyone what a step changed. The caller holds the lock.
-func (s *Session) stepped(all bool) {
-	if tables := s.m.TakeChanged(); (all || len(tables) > 0) && s.onChange != nil {
-		s.onChange(tables, all)
+// stepped tells everyone of a step, and whether it has replaced the state. The caller holds the lock.
+func (s *Session) stepped(reset bool) {
+	if reset && s.onReset != nil {
+		s.onReset()
 	}
 	if s.onStatus != nil {
 		s.onStatus()
@@ -390,8 +393,8 @@ func (r *Reader) Query(st state.Statement, fn func(state.Rows) error) error {
 	return r.s.m.Query(st, fn)
 }
 
-// Reads returns the tables that a read depends on, sorted.
-func (r *Reader) Reads(sql string) ([]string, error) { return r.s.m.Reads(sql) }
+// Reads returns what a read reads of each table.
+func (r *Reader) Reads(sql string) ([]sqlite.TableRead, error) { return r.s.m.Reads(sql) }
 
 // Events iterates the log of this client after a position, in order, with the session's own pending events last. A rebase
 // during the iteration may show an event at its old number and again at its new one.

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/livestore-go/livestore/internal/reactive"
+	"github.com/livestore-go/livestore/internal/session"
+	"github.com/livestore-go/livestore/internal/touch"
 	"github.com/livestore-go/livestore/state"
 )
 
@@ -33,35 +35,50 @@ type liveQuery struct {
 	fresh func(*sess) (string, error)
 }
 
-// tableKey is the key of a table as a source of the graph.
-type tableKey string
+// newLive makes the live queries of a session.
+func newLive(m *session.Machine) *live {
+	l := &live{graph: reactive.New(0)}
+	index := touch.New(func(r touch.Read) { l.graph.Invalidate(r) })
+	l.graph.OnSource(func(key any, used bool) {
+		if used {
+			index.Add(key.(touch.Read))
+		} else {
+			index.Remove(key.(touch.Read))
+		}
+	})
+	m.OnRow(index.Row)
+	return l
+}
 
-// asks makes a live query of a read.
-func asks(sql string) *liveQuery {
-	q := &liveQuery{fresh: func(s *sess) (string, error) { return s.rows(sql) }}
-	q.def = &reactive.Def{Label: "query", Equal: equal, Compute: func(t *reactive.Tracker) (any, error) { return askTracked(t, sql) }}
+// asks makes a live query of a read of whole tables, or of anything else that has no filter.
+func asks(sql string) *liveQuery { return asksFor(state.Statement{SQL: sql}) }
+
+// asksFor makes a live query of a read.
+func asksFor(st state.Statement) *liveQuery {
+	q := &liveQuery{fresh: func(s *sess) (string, error) { return s.rows(st) }}
+	q.def = &reactive.Def{Label: "query", Equal: equal, Compute: func(t *reactive.Tracker) (any, error) { return askTracked(t, st) }}
 	return q
 }
 
-// askTracked runs a read and notes the tables that it depends on.
-func askTracked(t *reactive.Tracker, sql string) (string, error) {
+// askTracked runs a read and notes what it depends on.
+func askTracked(t *reactive.Tracker, st state.Statement) (string, error) {
 	s := t.Env().(*sess)
-	tables, err := s.m.Reads(sql)
+	tables, err := s.m.Reads(st.SQL)
 	if err != nil {
 		return "", err
 	}
-	for _, name := range tables {
-		t.Depend(tableKey(name))
+	for _, r := range touch.Of(nil, &st, tables) {
+		t.Depend(r)
 	}
-	return s.rows(sql)
+	return s.rows(st)
 }
 
 func equal(a, b any) bool { return a == b }
 
 // rows are what a read gives, as text.
-func (s *sess) rows(sql string) (string, error) {
+func (s *sess) rows(st state.Statement) (string, error) {
 	var b strings.Builder
-	err := s.m.Query(state.Statement{SQL: sql}, func(r state.Rows) error {
+	err := s.m.Query(st, func(r state.Rows) error {
 		dumpRows(&b, r)
 		return r.Err()
 	})
@@ -129,8 +146,8 @@ func computes(f func(ask func(*liveQuery) (string, error)) (string, error)) *liv
 }
 
 // once makes a live query that nobody asks for again.
-func once(sql string) *liveQuery {
-	q := asks(sql)
+func once(st state.Statement) *liveQuery {
+	q := asksFor(st)
 	q.def.Once = true
 	return q
 }
@@ -150,7 +167,21 @@ func (w *world) anything() *liveQuery {
 	case n == len(watchable)+1 && knowsLabels(w.schema):
 		return watchLabels
 	}
-	return once(fmt.Sprintf(`SELECT name, qty FROM items WHERE id = 'i%d'`, w.rng.IntN(6)))
+	return once(someItems(w.rng.IntN(6)))
+}
+
+// someItems reads one item, or those of which there are so many, as a query that says which rows it can see.
+func someItems(i int) state.Statement {
+	if i == 5 {
+		return state.Statement{
+			SQL: `SELECT id, qty FROM items WHERE qty BETWEEN ? AND ? ORDER BY id`, Args: []any{int64(2), int64(6)},
+			Filter: &state.Filter{Table: "items", Range: []state.ColumnRange{{Column: "qty", Min: int64(2), Max: int64(6)}}},
+		}
+	}
+	id := fmt.Sprintf("i%d", i)
+	return state.Statement{SQL: `SELECT name, qty FROM items WHERE id = ?`, Args: []any{id}, Filter: &state.Filter{
+		Table: "items", Equal: []state.ColumnIn{{Column: "id", Values: []any{id}}},
+	}}
 }
 
 // result is what a live query says now, as text.
@@ -172,14 +203,9 @@ func (w *world) stepped(s *sess) error {
 	if l == nil || s.gone {
 		return nil
 	}
-	tables := s.m.TakeChanged()
 	if l.all {
 		l.all = false
 		l.graph.InvalidateAll()
-	} else {
-		for _, name := range tables {
-			l.graph.Invalidate(tableKey(name))
-		}
 	}
 	if len(l.watchers) == 0 {
 		return nil

@@ -21,7 +21,6 @@ import (
 	"github.com/livestore-go/livestore/internal/link"
 	"github.com/livestore-go/livestore/internal/materialize"
 	"github.com/livestore-go/livestore/internal/migrate"
-	"github.com/livestore-go/livestore/internal/reactive"
 	"github.com/livestore-go/livestore/internal/session"
 	"github.com/livestore-go/livestore/internal/sqlite"
 	"github.com/livestore-go/livestore/provider"
@@ -385,7 +384,7 @@ func (w *world) open(slot int) error {
 	}
 	s.m = session.NewMachine(cfg)
 	if w.app != nil && w.app.watches {
-		s.live = &live{graph: reactive.New(0)}
+		s.live = newLive(s.m)
 	}
 	w.sessions[slot] = s
 	b, err := link.Encode(s.m.BootRequest())

@@ -19,6 +19,8 @@ type gathering struct {
 	ddl           bool         // it changes the schema
 	acts          bool         // it selects, inserts, updates or deletes
 	denied        *DeniedError // the first thing that was refused
+
+	columns map[string]Columns // of the tables in reads, those that are named
 }
 
 func (g *gathering) read(name string) {
@@ -131,6 +133,9 @@ func (c *Conn) authorizeRead(g *gathering, name, column string) *DeniedError {
 			return &DeniedError{Op: opCallFunction, Object: "bm25 (by reading " + t.name + ".rank)"}
 		}
 		g.read(t.owner)
+		if c.mode == Read {
+			g.column(t, column)
+		}
 	case c.mode == Internal || c.mode == Define:
 	case strings.HasPrefix(strings.ToLower(name), "sqlite_"):
 		if c.mode == Materialize {

@@ -23,6 +23,7 @@ type catalog struct {
 	all     []*table
 	tables  map[string]*table // by the name as declared and in lower case
 	hasKeys bool              // some table has a foreign key
+	hides   bool              // some view or trigger joins by common columns
 }
 
 // table is one table or view.
@@ -31,10 +32,12 @@ type table struct {
 	owner        string // name by which an app knows it: for a shadow table that of its virtual table
 	kind         kind
 	withoutRowid bool
-	fts          bool   // a full-text table
-	content      string // lower-case name of the external content of a full-text table
-	guarded      bool   // has triggers or takes part in a foreign key: undone with both switched off
-	rowid        string // name by which its rowid can be set
+	fts          bool     // a full-text table
+	content      string   // lower-case name of the external content of a full-text table
+	guarded      bool     // has triggers or takes part in a foreign key: undone with both switched off
+	rowid        string   // name by which its rowid can be set
+	names        []string // of all columns, as SQLite counts them
+	generated    bool     // it has generated columns
 	columns      []column
 	key          []int // primary key of a table without rowid, as indexes of columns in the order of the key
 	logID        int32 // its index in the undo log's list; -1: not in it yet
@@ -108,6 +111,12 @@ func (c *Conn) readCatalog() (*catalog, error) {
 			t.owner = k.ownerOf(t)
 		}
 	}
+	err = c.each("SELECT sql FROM sqlite_schema WHERE type IN ('view', 'trigger')", func(s *sqlite3.Stmt) {
+		k.hides = k.hides || joinsByName(s.ColumnText(0))
+	})
+	if err != nil {
+		return nil, err
+	}
 	return k, nil
 }
 
@@ -151,6 +160,8 @@ func (c *Conn) readColumns(k *catalog) error {
 		order := make([]int, keys)
 		for i, x := range columns {
 			names[strings.ToLower(x.name)] = true
+			t.names = append(t.names, x.name)
+			t.generated = t.generated || x.hidden != 0
 			if x.hidden != 0 || i == alias {
 				continue
 			}
@@ -235,7 +246,8 @@ func (c *Conn) each(sql string, f func(*sqlite3.Stmt)) error {
 
 // contents adds to the tables a statement reads those its full-text tables take their text from. They are read when it is
 // executed, and the authorizer does not say so.
-func (c *Conn) contents(mode Mode, reads []string) ([]string, error) {
+func (c *Conn) contents(mode Mode, g *gathering) ([]string, error) {
+	reads := distinct(g.reads)
 	for i := 0; i < len(reads); i++ {
 		t := c.catalog.find(reads[i])
 		if t == nil || t.content == "" {
@@ -245,6 +257,7 @@ func (c *Conn) contents(mode Mode, reads []string) ([]string, error) {
 		switch {
 		case content == nil:
 		case content.kind != kindView:
+			delete(g.columns, content.name) // whichever are named, all are read
 			if !slices.Contains(reads, content.name) {
 				reads = append(reads, content.name)
 			}
@@ -254,6 +267,7 @@ func (c *Conn) contents(mode Mode, reads []string) ([]string, error) {
 				return nil, err
 			}
 			for _, name := range behind {
+				delete(g.columns, name)
 				if !slices.Contains(reads, name) {
 					reads = append(reads, name)
 				}

@@ -90,6 +90,9 @@ type Conn struct {
 	cache      [Define + 1]cache
 	own        ownStatements
 
+	onRow func(*Row) // told of each row that changes; may be nil
+	row   Row        // the one it is being told of
+
 	log       undoLog
 	recording bool
 	undoing   bool

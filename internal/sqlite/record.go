@@ -125,7 +125,13 @@ var errUnknownTable = errors.New("the table is not in the schema as it was when 
 
 // recordRow is SQLite's preupdate hook, called before each row changes.
 func (c *Conn) recordRow(p sqlite3.PreUpdateData) {
-	if c.undoing || p.Schema != "main" {
+	if p.Schema != "main" {
+		return
+	}
+	if c.onRow != nil {
+		c.tell(&p)
+	}
+	if c.undoing {
 		return
 	}
 	if p.NewRowID == math.MaxInt64 && (p.Op == sqlite3.AUTH_INSERT || p.Op == sqlite3.AUTH_UPDATE) {

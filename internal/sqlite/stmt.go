@@ -19,6 +19,7 @@ type Stmt struct {
 	raw        *sqlite3.Stmt // nil when it is to be prepared
 	generation uint64
 	reads      []string
+	readsOf    []TableRead // in mode Read
 	writes     []string
 	names      []string // of its result columns, once asked for
 	parameters int
@@ -94,13 +95,20 @@ func (s *Stmt) ready() (err error) {
 		raw.Close()
 		return err
 	}
-	reads, err := c.contents(s.mode, distinct(g.reads))
+	if err := s.unhide(g); err != nil {
+		raw.Close()
+		return err
+	}
+	reads, err := c.contents(s.mode, g)
 	if err != nil {
 		raw.Close()
 		return &StatementError{SQL: s.sql, Err: err}
 	}
 	s.raw, s.generation, s.names = raw, c.generation, nil
 	s.reads, s.writes = distinct(reads), distinct(g.writes)
+	if s.mode == Read {
+		s.readsOf = c.readsOf(g, s.reads)
+	}
 	s.parameters = raw.BindCount()
 	s.fts = slices.ContainsFunc(s.writes, func(name string) bool { return c.catalog.find(name).fts })
 	if s.prev == nil && c.cache[s.mode].bySQL[s.sql] == nil {

@@ -2,8 +2,10 @@ package livestore_test
 
 import (
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -236,19 +238,22 @@ func BenchmarkBoot50000(b *testing.B) {
 	})
 }
 
-// BenchmarkCommitManyQueries commits one event while 1,000 sources are watched, of which one depends on it.
-func BenchmarkCommitManyQueries(b *testing.B) {
-	s := openBench(b, schema, memory.New(nil))
-	defer s.Close()
-	for i := range 999 {
-		stop := livestore.Subscribe(s, uiState.Get(strconv.Itoa(i)), func(UIState, error) {})
-		defer stop()
-	}
-	stop := livestore.Subscribe(s, todos.Count(), func(int, error) {})
-	defer stop()
-	i := 0
-	for b.Loop() {
-		i++
-		commit(b, s, createN(i))
+// BenchmarkCommitPointQueries commits a change of one document while live queries watch one document each, of which one is affected: with that
+// one alone, and with 10,000.
+func BenchmarkCommitPointQueries(b *testing.B) {
+	for _, n := range []int{1, 10_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			s := openBench(b, schema, memory.New(nil))
+			defer s.Close()
+			var told atomic.Int64
+			for i := range n {
+				defer livestore.Subscribe(s, uiState.Get(strconv.Itoa(i)), func(UIState, error) { told.Add(1) })()
+			}
+			for told.Load() < int64(n) {
+				runtime.Gosched()
+			}
+			b.ReportAllocs()
+			each(b, func(i int) { commit(b, s, uiState.Set("0", UIState{Filter: strconv.Itoa(i)})) })
+		})
 	}
 }

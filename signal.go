@@ -55,6 +55,25 @@ func (n *Signal[T]) Update(s *Store, f func(T) T) {
 	}
 }
 
+// Setting is a value for a signal: what [Batch] sets.
+type Setting struct{ set func(*Store) }
+
+// To is the signal with a value, for [Batch].
+func (n *Signal[T]) To(v T) Setting { return Setting{func(s *Store) { n.set(s, v) }} }
+
+// Batch sets several signals of a store at once: everybody sees all of the new values or none, and whoever depends on several of them is
+// computed once. Of two settings of one signal the last one counts. On a closed store it does nothing.
+func Batch(s *Store, sets ...Setting) {
+	_ = s.view(func() error { // the error can only be that the store is closed
+		for _, set := range sets {
+			if set.set != nil {
+				set.set(s)
+			}
+		}
+		return nil
+	})
+}
+
 // current returns the value in s, whose lock the caller holds.
 func (n *Signal[T]) current(s *Store) signalValue {
 	if v, ok := s.signals[n]; ok {

@@ -5,8 +5,9 @@
 // A [Store] is what an app opens: one eventlog per store id. [Store.Commit] admits events, all or nothing, and returns a
 // [Receipt] that tells how far the commit has come. Everything else reads:
 //
-//   - [Get] reads once, [Watch] iterates over the results as they change, [Subscribe] calls a function with them.
-//   - All three take any [Source]: a query of package state, a client document, a live query ([Query], [QueryFunc]), a
+//   - [Get] reads once, [Watch] iterates over the results as they change, [Subscribe] calls a function with them. [WatchDiff] says how
+//     the rows of a list change, and [Store.View] reads several sources from one state.
+//   - All of them take any [Source]: a query of package state, a client document, a live query ([Query], [QueryFunc]), a
 //     [Computed] or a signal ([NewSignal]). The type of the result follows from the source.
 //   - Live queries, computeds and signals are declared once, as package variables, and read from any store with the
 //     schema. What they depend on is found out by running them. A result is computed when somebody asks for it and

@@ -66,6 +66,16 @@ func (g *Graph) Read(env any, d *Def) (any, error) {
 	return n.value, n.err
 }
 
+// Peek returns the result of d when it is current and no error, without computing anything.
+func (g *Graph) Peek(d *Def) (value any, current bool) {
+	n := g.nodes[d]
+	if n == nil || n.state != clean || n.err != nil {
+		return nil, false
+	}
+	g.idle.touch(n)
+	return n.value, true
+}
+
 // Invalidate says that a source may have changed. Watchers of what depends on it are woken, each once until it has
 // read again. Nothing is computed.
 func (g *Graph) Invalidate(key any) {

@@ -388,6 +388,20 @@ func (s *Session) View(f func(*Reader) error) error {
 	return f(&Reader{s})
 }
 
+// Enter takes the session's lock for a moment that needs no [Reader]: what [Session.View] says holds until Leave. When the session is
+// closed it takes nothing and returns [ErrClosed].
+func (s *Session) Enter() error {
+	s.mu.Lock()
+	if s.m.closed {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	return nil
+}
+
+// Leave ends what Enter began.
+func (s *Session) Leave() { s.mu.Unlock() }
+
 // Query runs a read. fn gets the cursor before its first row.
 func (r *Reader) Query(st state.Statement, fn func(state.Rows) error) error {
 	return r.s.m.Query(st, fn)

@@ -1,6 +1,8 @@
 package livestore
 
 import (
+	"slices"
+
 	"github.com/livestore-go/livestore/internal/reactive"
 	"github.com/livestore-go/livestore/state"
 )
@@ -56,19 +58,29 @@ func (n *Signal[T]) Update(s *Store, f func(T) T) {
 }
 
 // Setting is a value for a signal: what [Batch] sets.
-type Setting struct{ set func(*Store) }
+type Setting struct {
+	compare func(*Store) // runs code of the app, which may panic
+	set     func(*Store)
+}
 
 // To is the signal with a value, for [Batch].
-func (n *Signal[T]) To(v T) Setting { return Setting{func(s *Store) { n.set(s, v) }} }
+func (n *Signal[T]) To(v T) Setting {
+	return Setting{
+		compare: func(s *Store) { n.opts.equal(n.current(s).value, v) },
+		set:     func(s *Store) { n.set(s, v) },
+	}
+}
 
 // Batch sets several signals of a store at once: everybody sees all of the new values or none, and whoever depends on several of them is
-// computed once. Of two settings of one signal the last one counts. On a closed store it does nothing.
+// computed once. Of several settings of one signal the last one counts. On a closed store it does nothing.
 func Batch(s *Store, sets ...Setting) {
 	_ = s.view(func() error { // the error can only be that the store is closed
-		for _, set := range sets {
-			if set.set != nil {
-				set.set(s)
-			}
+		sets = slices.DeleteFunc(slices.Clone(sets), func(x Setting) bool { return x.set == nil })
+		for _, x := range sets { // a panic comes before anything is set
+			x.compare(s)
+		}
+		for _, x := range sets {
+			x.set(s)
 		}
 		return nil
 	})

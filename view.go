@@ -8,9 +8,15 @@ import "github.com/livestore-go/livestore/state"
 // f runs inside the store's lock. Let it read and return: a Commit, a [Get] or another View of the same store in it would wait for
 // itself, and what takes long keeps everybody else waiting. For a result that follows the state use [Computed].
 func (s *Store) View(f func(*state.Reader) error) error {
-	return s.view(func() error {
+	var own error
+	err := s.view(func() error {
 		r, end := state.NewReader(s.reader, s.SessionID())
 		defer end()
-		return f(r)
+		own = f(r)
+		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return own
 }

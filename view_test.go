@@ -143,3 +143,11 @@ func TestReadsAreReadOnly(t *testing.T) {
 		t.Error("the table is gone")
 	}
 }
+
+// What the function returns is what View returns, whatever it is.
+func TestViewReturnsTheErrorOfItsFunction(t *testing.T) {
+	s := openStore(t)
+	if err := s.View(func(*state.Reader) error { return livestore.ErrClosed }); err != livestore.ErrClosed {
+		t.Error(err)
+	}
+}

@@ -148,6 +148,24 @@ func TestBatch(t *testing.T) {
 	})
 }
 
+// A comparison that panics leaves all signals as they were.
+func TestBatchThatPanics(t *testing.T) {
+	s := openStore(t)
+	a := livestore.NewSignal(1)
+	b := livestore.NewSignal(1, livestore.Equal(func(_, _ int) bool { panic("equal") }))
+	func() {
+		defer func() {
+			if r := recover(); r != "equal" {
+				t.Errorf("recovered %v", r)
+			}
+		}()
+		livestore.Batch(s, a.To(2), b.To(2))
+	}()
+	if v := get(t, s, a); v != 1 {
+		t.Errorf("half of a batch is there: %d", v)
+	}
+}
+
 func ExampleWatchDiff() {
 	ctx := context.Background()
 	store, err := livestore.Open(ctx, schema, memory.New(nil), &livestore.Options{StoreID: "todos"})

@@ -36,7 +36,7 @@ var layers = []layer{
 	{name: "internal/cli", is: "the commands of the program livestore", may: []string{"server/..."}},
 	{name: "cmd/livestore", is: "the program", may: []string{"internal/cli"}},
 
-	{name: "internal/sqlite", is: "the one place that names the SQLite library"},
+	{name: "internal/sqlite", is: "the one place that names the SQLite library", may: []string{"internal/sqltext"}},
 	{name: "internal/sqlite/crashvfs", is: "files that lose power", may: []string{"internal/sqlite", "internal/journal/..."}},
 	{name: "internal/reactive", is: "the graph of live queries; knows neither stores nor SQL"},
 	{name: "internal/journal", is: "what a session has admitted, on disk", may: []string{"event"}},

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -144,29 +145,40 @@ func TestUpgradeSetsAsideWhatNoLongerApplies(t *testing.T) {
 	}
 }
 
-// Where there is no sync provider, events are never brought onto others: one that does not apply shows that the schema is wrong.
-func TestUpgradeOfALocalStoreSetsNothingAside(t *testing.T) {
-	disk := crashvfs.New()
-	defer disk.Close()
-	m, err := bootWith(disk, newer, false)
-	if err != nil {
-		t.Fatal(err)
+// What was committed on a store applies there: when it does not, and no other version of the app is in the game, the schema is wrong. The store
+// does not open with it, and nothing is set aside, with a sync provider or without.
+func TestUpgradeToABrokenSchemaSetsNothingAside(t *testing.T) {
+	broken := map[string]func(*state.Tx, named) error{
+		"an error": func(*state.Tx, named) error { return errors.New("no") },
+		"a panic":  func(*state.Tx, named) error { panic("no") },
 	}
-	push(t, m, event.ID{}, 1, "w")
-	if err := m.Close(); err != nil {
-		t.Fatal(err)
-	}
-	wrong := state.MustSchema(rows, state.On(added, func(*state.Tx, named) error { return fmt.Errorf("no") }))
-	if _, err := bootWith(disk, wrong, false); err == nil || !strings.Contains(err.Error(), "mend the materializer") {
-		t.Errorf("the store opens with a schema that can not apply its events: %v", err)
-	}
-	if m, err = bootWith(disk, newer, false); err != nil {
-		t.Fatal(err)
-	}
-	if log, rows := linesOf(t, m, newer); log != `e1={"name":"w"}` || rows != "w" {
-		t.Errorf("the log is %s, the state %s", log, rows)
-	}
-	if err := m.Close(); err != nil {
-		t.Fatal(err)
+	for name, materializer := range broken {
+		for _, synced := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, synced %t", name, synced), func(t *testing.T) {
+				disk := crashvfs.New()
+				defer disk.Close()
+				m, err := bootWith(disk, newer, synced)
+				if err != nil {
+					t.Fatal(err)
+				}
+				push(t, m, event.ID{}, 1, "w")
+				if err := m.Close(); err != nil {
+					t.Fatal(err)
+				}
+				wrong := state.MustSchema(state.Version("2"), rows, onPut(), state.On(added, materializer))
+				if _, err := bootWith(disk, wrong, synced); err == nil || !strings.Contains(err.Error(), "mend the materializer") {
+					t.Errorf("the store opens with a schema that can not apply its events: %v", err)
+				}
+				if m, err = bootWith(disk, newer, synced); err != nil {
+					t.Fatal(err)
+				}
+				if log, rows := linesOf(t, m, newer); log != `e1={"name":"w"}` || rows != "w" || aside(t, m) != "" {
+					t.Errorf("the log is %s, the state %s, set aside is %s", log, rows, aside(t, m))
+				}
+				if err := m.Close(); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
 	}
 }

@@ -8,7 +8,7 @@
 //
 // An SQLite database in WAL mode with application_id 0x4C53454C ("LSEL") and the version of the format in user_version.
 //
-//	meta              one row: client id, store id, generation, head of what the backend confirmed, id of the backend
+//	meta              one row: client id, store id, generation, head of what the backend confirmed, id of the backend, carried
 //	slots             slot number → session id
 //	journals          journal id → highest ordinal taken; events name a journal by its row
 //	events            position in the log (1, 2, …, without a gap) → the event

@@ -16,6 +16,7 @@ type Meta struct {
 	Generation int64        // the highest rebase generation that was ever given; it never falls
 	Upstream   event.SeqNum // the last event that the backend has confirmed; e0 when none
 	BackendID  string       // backend the log was synced with, empty before the first time
+	Carried    bool         // pending events got their places from an app that does not know all of them
 }
 
 // Meta returns what the log knows besides its events, with what the open transaction changed of it.
@@ -29,7 +30,7 @@ func (l *Log) load() error {
 		l.meta = Meta{
 			ClientID: r.Text(0), StoreID: r.Text(1), Generation: r.Int64(2),
 			Upstream:  event.SeqNum{Global: r.Int64(3), Client: r.Int64(4), Generation: r.Int64(5)},
-			BackendID: r.Text(6),
+			BackendID: r.Text(6), Carried: r.Int64(7) != 0,
 		}
 	})
 	if err != nil {
@@ -70,6 +71,19 @@ func (l *Log) SetGeneration(g int64) error {
 		return err
 	}
 	l.meta.Generation = g
+	return nil
+}
+
+// SetCarried remembers whether pending events got their places from an app that does not know all of them: whether they apply there nobody
+// can say until one opens the log that does.
+func (l *Log) SetCarried(is bool) error {
+	if err := l.writable(); err != nil {
+		return err
+	}
+	if err := l.exec("set what was carried in", l.st.setCarried, is); err != nil {
+		return err
+	}
+	l.meta.Carried = is
 	return nil
 }
 

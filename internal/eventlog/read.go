@@ -147,12 +147,12 @@ func (l *Log) scan(r *sqlite.Rows) event.Client {
 
 // statements are those of an open log.
 type statements struct {
-	insert, insertMany                                                *sqlite.Stmt
-	deleteFrom, identities, last, page, position, at, find, committed *sqlite.Stmt
-	meta, setGeneration, setUpstream, setBackend, slot, setSlot       *sqlite.Stmt
-	journals, addJournal, setTaken, forget                            *sqlite.Stmt
-	asides, asideEvents, addAside, addAsideEvent, deleteAside         *sqlite.Stmt
-	archive, archived, deleteAsides                                   *sqlite.Stmt
+	insert, insertMany                                                      *sqlite.Stmt
+	deleteFrom, identities, last, page, position, at, find, committed       *sqlite.Stmt
+	meta, setGeneration, setUpstream, setBackend, setCarried, slot, setSlot *sqlite.Stmt
+	journals, addJournal, setTaken, forget                                  *sqlite.Stmt
+	asides, asideEvents, addAside, addAsideEvent, deleteAside               *sqlite.Stmt
+	archive, archived, deleteAsides                                         *sqlite.Stmt
 
 	args []any // of the last append, to be used again
 }
@@ -178,8 +178,9 @@ func (s *statements) prepare(conn *sqlite.Conn) error {
 		{&s.find, events + "WHERE journal = ? AND ordinal = ? AND idx = ?"},
 		{&s.committed, events + "WHERE journal = ? AND ordinal = ? ORDER BY idx"},
 
-		{&s.meta, `SELECT client_id, store_id, generation, upstream_global, upstream_client, upstream_generation, backend_id FROM meta`},
+		{&s.meta, `SELECT client_id, store_id, generation, upstream_global, upstream_client, upstream_generation, backend_id, carried FROM meta`},
 		{&s.setGeneration, "UPDATE meta SET generation = ?"},
+		{&s.setCarried, "UPDATE meta SET carried = ?"},
 		{&s.setUpstream, "UPDATE meta SET upstream_global = ?, upstream_client = ?, upstream_generation = ?"},
 		{&s.setBackend, "UPDATE meta SET backend_id = ?"},
 		{&s.slot, "SELECT session_id FROM slots WHERE slot = ?"},

@@ -7,7 +7,7 @@ const ApplicationID = 0x4C53454C
 const Version = 2
 
 // migrations[i] brings a file of version i+1 to version i+2. All that are needed run in one transaction.
-var migrations = []string{archiveTable}
+var migrations = []string{archiveTable + "ALTER TABLE meta ADD COLUMN carried INTEGER NOT NULL DEFAULT 0;"}
 
 // archiveTable came with version 2.
 const archiveTable = `
@@ -33,7 +33,8 @@ CREATE TABLE meta (
 	upstream_global     INTEGER NOT NULL DEFAULT 0,
 	upstream_client     INTEGER NOT NULL DEFAULT 0,
 	upstream_generation INTEGER NOT NULL DEFAULT 0,
-	backend_id          TEXT    NOT NULL DEFAULT ''
+	backend_id          TEXT    NOT NULL DEFAULT '',
+	carried             INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE slots (
 	slot       INTEGER PRIMARY KEY,

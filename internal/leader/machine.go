@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/livestore-go/livestore/event"
@@ -35,13 +36,14 @@ type Config struct {
 
 // Machine is the step machine of a leader. But for what it published, it is not safe for concurrent use.
 type Machine struct {
-	cfg    Config
-	log    *eventlog.Log
-	state  *materialize.Engine // nil after a rebuild that failed; the next step tries it again
-	heads  syncstate.Heads
-	base   materialize.Head // the local head, with its identity
-	behind bool             // state did not follow the log's last transaction
-	feed   *feed
+	cfg     Config
+	log     *eventlog.Log
+	state   *materialize.Engine // nil after a rebuild that failed; the next step tries it again
+	heads   syncstate.Heads
+	base    materialize.Head // the local head, with its identity
+	behind  bool             // state did not follow the log's last transaction
+	booting bool             // state may stand in front of a commit to set aside
+	feed    *feed
 	backend
 	cleared map[string]uint64 // journal → highest ordinal that the last reset has taken out of the log
 }
@@ -60,7 +62,13 @@ func NewMachine(cfg Config) (*Machine, error) {
 	m.heads = syncstate.Heads{Local: head, Upstream: meta.Upstream, Generation: meta.Generation}
 	m.backend.id = meta.BackendID
 	m.behind = m.state.Head() != m.base
-	if err := m.catchUp(); err != nil {
+	m.booting = true
+	err := m.catchUp()
+	m.booting = false
+	if err == nil && meta.Carried {
+		err = m.settleCarried()
+	}
+	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
 	return m, nil
@@ -93,6 +101,7 @@ type step struct {
 	base      materialize.Head
 	published []link.Publish
 	unknown   []event.Client    // new in the log, and none of the schema's
+	carried   bool              // own commits got their place without it being known whether they apply there
 	taken     map[string]uint64 // journal → highest ordinal taken in this step
 }
 
@@ -117,6 +126,9 @@ func (m *Machine) transact(f func(*step) error) error {
 		if err == nil {
 			err = m.log.SetTaken(journal, ordinal)
 		}
+	}
+	if err == nil && s.carried && !m.log.Meta().Carried {
+		err = m.log.SetCarried(true)
 	}
 	if err == nil && s.heads.Generation != m.heads.Generation {
 		err = m.log.SetGeneration(s.heads.Generation)
@@ -211,6 +223,8 @@ func (m *Machine) catchUp() error {
 			m.behind = err != nil || m.state.Head() != m.base
 		case refused != nil:
 			err = m.setAsideRefused(refused)
+		case m.state.Head() != m.base:
+			err = fmt.Errorf("state stands at %s and the log at %s", m.state.Head().Num, m.base.Num)
 		default:
 			m.behind = false
 		}
@@ -233,7 +247,7 @@ func (m *Machine) follow() (refused *materialize.Error, err error) {
 	err = materialize.Retreat(m.state, m.log.At)
 	if err == nil {
 		err = materialize.CatchUp(context.Background(), m.state, m.log.Read, 0, nil)
-		if e, ok := errors.AsType[*materialize.Error](err); ok && m.cfg.Synced && m.heads.Upstream.ComparePosition(e.Num) < 0 {
+		if e, ok := errors.AsType[*materialize.Error](err); ok && m.booting && m.heads.Upstream.ComparePosition(e.Num) < 0 {
 			refused, err = e, nil
 		}
 	}
@@ -252,8 +266,17 @@ func (m *Machine) follow() (refused *materialize.Error, err error) {
 	return refused, nil
 }
 
-// setAsideRefused sets aside the pending commit in front of which state stands: it does not apply. That is a commit which a version of the
-// app that does not know its events has kept and brought onto others, unapplied, and which this version can not apply there.
+// settleCarried forgets that pending events were carried once the schema knows them all: state stands at the head, so all of them apply.
+func (m *Machine) settleCarried() error {
+	pending, err := m.pending(0)
+	if err != nil || slices.ContainsFunc(pending, func(e event.Client) bool { return !m.knows(e.Name) }) {
+		return err
+	}
+	return m.transact(func(*step) error { return m.log.SetCarried(false) })
+}
+
+// setAsideRefused sets aside the pending commit in front of which state stands: another version of the app has committed or kept it, and
+// this one can not apply it there.
 func (m *Machine) setAsideRefused(refused *materialize.Error) error {
 	m.behind = false // the step begins where state stands
 	err := m.transact(func(s *step) error {
@@ -261,8 +284,10 @@ func (m *Machine) setAsideRefused(refused *materialize.Error) error {
 		if err != nil || !ok {
 			return errors.Join(err, refused)
 		}
-		_, err = s.setAsidePending(e.ID.Commit, refused.Error())
-		return err
+		if found, err := s.setAsidePending(e.ID.Commit, refused.Error()); err != nil || !found {
+			return errors.Join(err, refused)
+		}
+		return nil
 	})
 	m.behind = m.behind || err != nil
 	return err
@@ -293,6 +318,7 @@ func (s *step) append(events []event.Client, heads syncstate.Heads) error {
 	for i := range events {
 		if !s.m.knows(events[i].Name) {
 			s.unknown = append(s.unknown, events[i])
+			s.carried = s.carried || !events[i].ID.IsZero()
 		}
 	}
 	last := events[len(events)-1]

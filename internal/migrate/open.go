@@ -12,6 +12,7 @@ import (
 	"iter"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/livestore-go/livestore/event"
@@ -37,18 +38,16 @@ type State struct {
 	Log    *eventlog.Log
 	Schema *state.Schema
 	Logger *slog.Logger
-	// Synced says that there is a sync provider: events may have to be undone. Then a rebuild also ends in front of a pending event
-	// that does not apply, for the leader to set its commit aside: a version of the app that does not know it may have brought it onto
-	// events that exclude it. Without a provider nothing is ever brought onto other events, so there it is the schema that is wrong.
-	Synced bool
+	Synced bool                                // there is a sync provider: events may have to be undone
 	OnBoot func(stage string, done, total int) // told by Open how far it is; may be nil
 
 	opened bool // what is unknown in the log has been told
 }
 
-// Open returns the state at the head of the log, or in front of the first pending event that does not apply, see [State.Synced]. It
-// ends early, with the error of ctx, when that is done. A log with an event that the schema does not know, and whose policy is to stop at
-// one, is a *[state.UnknownEventError].
+// Open returns the state at the head of the log. A pending event that does not apply because the app is of another version than the one
+// that has committed or kept it is where state ends, for the leader to set its commit aside. Any other event that does not apply is an
+// error: the schema is wrong. Open ends early, with the error of ctx, when that is done. A log with an event that the schema does not know,
+// and whose policy is to stop at one, is a *[state.UnknownEventError].
 func (s *State) Open(ctx context.Context) (*materialize.Engine, error) {
 	if err := s.checkUnknown(); err != nil {
 		return nil, err
@@ -265,7 +264,7 @@ func (s *State) fill(
 	defer s.tellUnknown(engine)()
 	skip := int(s.Log.Count()) - materialize.UndoCap
 	err = materialize.CatchUp(ctx, engine, read, skip, s.progress("rebuild", tell))
-	if refused, ok := errors.AsType[*materialize.Error](err); ok && s.Synced && s.Log.Meta().Upstream.ComparePosition(refused.Num) < 0 {
+	if refused, ok := errors.AsType[*materialize.Error](err); ok && s.mayRefuse(refused.Num) {
 		s.Logger.Warn("state is rebuilt up to a pending event that does not apply", "file", s.path(), "event", refused.Num, "err", refused)
 		err = nil
 	}
@@ -276,6 +275,24 @@ func (s *State) fill(
 		return err
 	}
 	return conn.Commit()
+}
+
+// mayRefuse says whether an event that does not apply is one that may not: a pending one, of another version of the app. Either that one
+// has written events which this one does not know, so that what they made is missing here, or this one knows them, and another that did not
+// has brought them onto others. Without either, what was committed here applies here, or the schema is wrong.
+func (s *State) mayRefuse(n event.SeqNum) bool {
+	meta := s.Log.Meta()
+	if !s.Synced || meta.Upstream.ComparePosition(n) >= 0 {
+		return false
+	}
+	if meta.Carried {
+		return true
+	}
+	names, err := s.Log.Names()
+	return err == nil && slices.ContainsFunc(names, func(n eventlog.Named) bool {
+		_, known := s.Schema.Definition(n.Name)
+		return !known
+	})
 }
 
 // until ends a sequence of events behind a position.

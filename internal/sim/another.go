@@ -383,12 +383,20 @@ func (f *fleet) resetStore(p *peer) (bool, error) {
 	return true, nil
 }
 
-// wiped notes what has become of a reset: whether it has happened, the generation says.
+// wiped notes what has become of a reset: it has happened when the generation is another one and nothing of before is there. The generation
+// alone does not say so: the process that starts may have set a commit aside.
 func (w *world) wiped() {
 	r := w.wiping
 	w.wiping = nil
 	if r == nil || w.leader.Heads().Generation == r.generation {
 		return
+	}
+	asides, _ := w.log.ListSetAside()
+	for _, c := range r.commits {
+		in, _ := w.log.Committed(c.id)
+		if len(in) > 0 || slices.ContainsFunc(asides, func(a eventlog.SetAside) bool { return a.ID == c.id }) {
+			return
+		}
 	}
 	w.count("reset: commits dropped")
 	w.anew, w.emptied = true, true

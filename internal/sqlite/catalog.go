@@ -280,12 +280,16 @@ func (c *Conn) contents(mode Mode, g *gathering) ([]string, error) {
 // tablesOf returns the tables a view reads. What a mode refuses it refuses in the view, too: a full-text table runs it out of the
 // authorizer's sight.
 func (c *Conn) tablesOf(mode Mode, view *table) ([]string, error) {
-	s, _, g, err := c.compile(mode, "SELECT * FROM "+sqlite3.QuoteIdentifier(view.name))
+	sql := "SELECT * FROM " + sqlite3.QuoteIdentifier(view.name)
+	s, _, g, err := c.compile(mode, sql)
+	if err == nil && g.denied == nil {
+		err = (&Stmt{c: c, mode: mode, sql: sql}).unhide(g)
+	}
 	if g.denied != nil {
 		return nil, errors.Join(g.denied, s.Close())
 	}
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.Close())
 	}
 	return g.reads, s.Close()
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/ncruces/go-sqlite3"
 )
@@ -22,6 +23,17 @@ func (s *Stmt) unhide(g *gathering) error {
 	}
 	if tokens := lex(s.sql); len(tokens) > 0 && tokens[0].is("explain") {
 		return nil
+	}
+	named := lex(s.sql) // a join by name names its tables, here or in a view or trigger
+	if c.catalog.hides {
+		err := c.each("SELECT sql FROM sqlite_schema WHERE type IN ('view', 'trigger')", func(r *sqlite3.Stmt) {
+			if sql := r.ColumnText(0); joinsByName(sql) {
+				named = append(named, lex(sql)...)
+			}
+		})
+		if err != nil {
+			return err
+		}
 	}
 	roots := map[int64]*table{}
 	err := c.each("SELECT rootpage, tbl_name FROM sqlite_schema WHERE rootpage > 0", func(r *sqlite3.Stmt) {
@@ -48,7 +60,7 @@ func (s *Stmt) unhide(g *gathering) error {
 			}
 		case "VOpen": // one of the virtual tables; it does not say which
 			for _, t := range c.catalog.all {
-				if t.kind == kindVirtual {
+				if t.kind == kindVirtual && slices.ContainsFunc(named, func(w token) bool { return strings.EqualFold(w.text, t.name) }) {
 					read(t)
 				}
 			}

@@ -6,9 +6,10 @@ import (
 	"math"
 	"math/bits"
 	"slices"
-	"strings"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/livestore-go/livestore/internal/sqltext"
 )
 
 // Columns is a set of columns of one table, by their place in it, counted from 0. Those from the 63rd on are one: each stands for all.
@@ -33,7 +34,7 @@ type TableRead struct {
 // Column returns the place of a column, false when the table has none of that name, or none of that name alone.
 func (r TableRead) Column(name string) (int, bool) {
 	for i, n := range r.names {
-		if strings.EqualFold(n, name) {
+		if sqltext.Fold(n) == sqltext.Fold(name) {
 			return i, i < manyColumns
 		}
 	}
@@ -76,7 +77,7 @@ func (g *gathering) column(t *table, name string) {
 	case t.coarse():
 		set = AllColumns
 	case name != "":
-		i := slices.IndexFunc(t.names, func(n string) bool { return strings.EqualFold(n, name) })
+		i := slices.IndexFunc(t.names, func(n string) bool { return sqltext.Fold(n) == sqltext.Fold(name) })
 		if i < 0 { // the rowid
 			set = AllColumns
 		} else {
@@ -135,9 +136,10 @@ func (r *Row) Changed(of Columns) (changed Columns) {
 			last = len(r.t.names) - 1
 		}
 		for ; i <= last && i < len(r.t.names) && changed&ColumnAt(i) == 0; i++ {
-			was, ok1 := r.AppendOld(a[:0], i)
-			is, ok2 := r.AppendNew(b[:0], i)
-			if !ok1 || !ok2 || !bytes.Equal(was, is) {
+			was, err1 := r.p.Old(i)
+			is, err2 := r.p.New(i)
+			// 1 and 1.0 are equal, and their texts are not.
+			if err1 != nil || err2 != nil || was.Type() != is.Type() || !bytes.Equal(appendOrdered(a[:0], was), appendOrdered(b[:0], is)) {
 				changed |= ColumnAt(i)
 			}
 		}

@@ -245,3 +245,70 @@ func TestJoinByNameIsNoWayIn(t *testing.T) {
 		}
 	}
 }
+
+// A full-text table that takes its text from a view reads what the view reads, also what its joins hide; a function that is a table reads none.
+func TestReadsOfHiddenTables(t *testing.T) {
+	c, err := Open(":memory:", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, sql := range []string{
+		"CREATE TABLE a (x, z)", "CREATE TABLE b (x)", "CREATE VIEW v AS SELECT a.rowid AS r, z FROM a JOIN b USING (x)",
+		"CREATE VIRTUAL TABLE f USING fts5(z, content='v', content_rowid='r')", "CREATE VIRTUAL TABLE other USING fts5(z)",
+	} {
+		if err := c.Exec(Define, sql); err != nil {
+			t.Fatal(sql, err)
+		}
+	}
+	for sql, want := range map[string]string{
+		"SELECT z FROM f":                           "a(*) b(*) f(*)",
+		"SELECT count(*) FROM v":                    "a(*) b(*)",
+		"SELECT value FROM json_each('[1]')":        "",
+		"SELECT count(*) FROM a NATURAL JOIN other": "a(*) other(*)",
+	} {
+		if got := columnsOf(t, c, sql); got != want {
+			t.Errorf("%s\n reads %s\n  want %s", sql, got, want)
+		}
+	}
+}
+
+// A value that is equal and of another kind is another one to whoever asks for its kind or its text.
+func TestChangedTellsKindsApart(t *testing.T) {
+	c, err := Open(":memory:", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Exec(Define, `CREATE TABLE a ("k", "`+"\u212a"+`")`); err != nil { // KELVIN SIGN, which is not k to SQLite
+		t.Fatal(err)
+	}
+	if err := c.Exec(Internal, "INSERT INTO a VALUES (1, 1)"); err != nil {
+		t.Fatal(err)
+	}
+	var changed Columns
+	c.OnRow(func(r *Row) { changed = r.Changed(AllColumns) })
+	for _, step := range []struct {
+		sql  string
+		want Columns
+	}{
+		{"UPDATE a SET k = 1", 0},
+		{"UPDATE a SET k = 1.0", 1},
+		{"UPDATE a SET k = '1'", 1},
+		{"UPDATE a SET k = x'31'", 1},
+		{"UPDATE a SET k = 9223372036854775807", 1},
+		{"UPDATE a SET k = 9223372036854775808.0", 1},
+		{"UPDATE a SET \"\u212a\" = 2", 2},
+	} {
+		changed = 0
+		if err := c.Exec(Internal, step.sql); err != nil {
+			t.Fatal(err)
+		}
+		if changed != step.want {
+			t.Errorf("%s changes columns %b, want %b", step.sql, changed, step.want)
+		}
+	}
+	if got := columnsOf(t, c, "SELECT k FROM a"); got != "a(k)" {
+		t.Errorf("reads %s", got)
+	}
+}

@@ -37,7 +37,7 @@ func (p *peer) stop(err error) error {
 	if identity, ok := errors.AsType[*provider.IdentityError](err); ok { // as the driver does
 		p.leader.Changed(identity)
 	}
-	p.other, p.stuck = err, nil
+	p.other, p.alien, p.stuck = err, true, nil
 	if p.round != nil {
 		return p.end()
 	}
@@ -195,7 +195,7 @@ func (p *peer) takeWhole() error {
 	} else {
 		p.count("rebase: joined the backend")
 	}
-	p.backend, p.high, p.other, p.doubt, p.ahead, p.said = w.log, 0, nil, false, 0, 0
+	p.backend, p.high, p.other, p.alien, p.doubt, p.ahead, p.said = w.log, 0, nil, false, false, 0, 0
 	p.marksCut()
 	if err := p.rebased(w, was); err != nil {
 		return err
@@ -338,7 +338,7 @@ func (f *fleet) resetStore(p *peer) (bool, error) {
 		return true, err
 	}
 	loses := len(asides) > 0 || before.Local.Global > before.Upstream.Global
-	if _, changed := errors.AsType[*leader.BackendChangedError](p.leader.Halted()); changed && before.Local.Global > 0 {
+	if p.alien && before.Local.Global > 0 {
 		loses = true
 	}
 	p.wiping = &wiping{generation: before.Generation}
@@ -378,7 +378,7 @@ func (f *fleet) resetStore(p *peer) (bool, error) {
 		return true, failf("%s was reset, and stands at %s", p.client, h)
 	}
 	p.wiped()
-	p.other, p.doubt, p.ahead, p.said, p.high, p.whole = nil, false, 0, 0, 0, nil
+	p.other, p.alien, p.doubt, p.ahead, p.said, p.high, p.whole = nil, false, false, 0, 0, 0, nil
 	p.backend = f.logs[len(f.logs)-1]
 	return true, nil
 }

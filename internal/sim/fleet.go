@@ -78,7 +78,7 @@ func (p *peer) reset() {
 	if p.inMemory() {
 		p.high = 0
 	}
-	p.other, p.whole, p.stuck, p.bad = nil, nil, nil, p.relate()
+	p.other, p.alien, p.whole, p.stuck, p.bad = nil, false, nil, nil, p.relate()
 }
 
 // dial makes a connection.

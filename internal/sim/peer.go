@@ -27,6 +27,7 @@ type peer struct {
 	push   *pushing
 	paused bool
 	other  error           // why it has stopped: the backend is another one
+	alien  bool            // it was, and has not shown since then that it is the one it was
 	whole  *whole          // what it has pulled to be rebased onto that
 	stuck  error           // why it can not be
 	bad    error           // what must never be
@@ -341,6 +342,7 @@ func (p *peer) item(item wire.Item) error {
 		return failf("%s takes %s with %d events for the backend that it knows, and only %d events are the same, of %d that were confirmed",
 			p.client, log.id, log.head(), shared(p.backend.events, log.events), before.Upstream.Global)
 	}
+	p.alien = p.alien && !(err == nil && reached)
 	if err != nil {
 		if can, err := p.unpulled(item.BackendID, before.Upstream, err); can {
 			return err

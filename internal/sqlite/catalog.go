@@ -23,7 +23,7 @@ type catalog struct {
 	all     []*table
 	tables  map[string]*table // by the name as declared and in lower case
 	hasKeys bool              // some table has a foreign key
-	hides   bool              // some view or trigger joins by common columns
+	joins   []token           // of the views and triggers that join by common columns
 }
 
 // table is one table or view.
@@ -111,12 +111,6 @@ func (c *Conn) readCatalog() (*catalog, error) {
 			t.owner = k.ownerOf(t)
 		}
 	}
-	err = c.each("SELECT sql FROM sqlite_schema WHERE type IN ('view', 'trigger')", func(s *sqlite3.Stmt) {
-		k.hides = k.hides || joinsByName(s.ColumnText(0))
-	})
-	if err != nil {
-		return nil, err
-	}
 	return k, nil
 }
 
@@ -200,11 +194,15 @@ func (c *Conn) readRelations(k *catalog) error {
 	if err != nil {
 		return err
 	}
-	return c.each("SELECT type, tbl_name, sql FROM sqlite_schema WHERE type = 'trigger' OR sql LIKE 'create virtual%'",
+	return c.each("SELECT type, tbl_name, sql FROM sqlite_schema WHERE type IN ('trigger', 'view') OR sql LIKE 'create virtual%'",
 		func(s *sqlite3.Stmt) {
 			t := k.find(s.ColumnText(1))
+			if tokens := lex(s.ColumnText(2)); s.ColumnText(0) != "table" && joinsByName(tokens) {
+				k.joins = append(k.joins, tokens...)
+			}
 			switch {
 			case t == nil:
+			case s.ColumnText(0) == "view":
 			case s.ColumnText(0) == "trigger":
 				t.guarded = true
 			default:

@@ -11,30 +11,21 @@ import (
 // nor about a table of which it reads nothing else. What such a statement reads is seen in the program it is compiled to.
 
 // joinsByName says whether SQL may have such a join.
-func joinsByName(sql string) bool {
-	return slices.ContainsFunc(lex(sql), func(t token) bool { return t.is("using") || t.is("natural") })
+func joinsByName(sql []token) bool {
+	return slices.ContainsFunc(sql, func(t token) bool { return t.is("using") || t.is("natural") })
 }
 
 // unhide adds the tables that the program of a statement opens to what the authorizer saw.
 func (s *Stmt) unhide(g *gathering) error {
 	c := s.c
-	if s.mode != Read && s.mode != Materialize || g.ddl || !c.catalog.hides && !joinsByName(s.sql) {
+	if s.mode != Read && s.mode != Materialize || g.ddl {
 		return nil
 	}
-	if tokens := lex(s.sql); len(tokens) > 0 && tokens[0].is("explain") {
+	tokens := lex(s.sql)
+	if len(c.catalog.joins) == 0 && !joinsByName(tokens) || len(tokens) > 0 && tokens[0].is("explain") {
 		return nil
 	}
-	named := lex(s.sql) // a join by name names its tables, here or in a view or trigger
-	if c.catalog.hides {
-		err := c.each("SELECT sql FROM sqlite_schema WHERE type IN ('view', 'trigger')", func(r *sqlite3.Stmt) {
-			if sql := r.ColumnText(0); joinsByName(sql) {
-				named = append(named, lex(sql)...)
-			}
-		})
-		if err != nil {
-			return err
-		}
-	}
+	named := append(tokens, c.catalog.joins...) // a join by name names its tables, here or in a view or trigger
 	roots := map[int64]*table{}
 	err := c.each("SELECT rootpage, tbl_name FROM sqlite_schema WHERE rootpage > 0", func(r *sqlite3.Stmt) {
 		roots[r.ColumnInt64(0)] = c.catalog.find(r.ColumnText(1))

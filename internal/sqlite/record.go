@@ -128,8 +128,12 @@ func (c *Conn) recordRow(p sqlite3.PreUpdateData) {
 	if p.Schema != "main" {
 		return
 	}
-	if c.onRow != nil {
-		c.tell(&p)
+	var t *table
+	if c.catalog != nil && (c.onRow != nil || c.recording) {
+		t = c.catalog.find(p.Table)
+	}
+	if c.onRow != nil && t != nil && !t.reserved() {
+		c.tell(t, &p)
 	}
 	if c.undoing {
 		return
@@ -141,10 +145,6 @@ func (c *Conn) recordRow(p sqlite3.PreUpdateData) {
 		return
 	}
 	l := &c.log
-	var t *table
-	if c.catalog != nil {
-		t = c.catalog.find(p.Table)
-	}
 	if t == nil {
 		l.fail(p.Table, errUnknownTable)
 		return

@@ -102,15 +102,8 @@ type Row struct {
 // has been told of all that is rolled back. f must not use the connection. Nil tells nobody.
 func (c *Conn) OnRow(f func(*Row)) { c.onRow = f }
 
-// tell tells of a row.
-func (c *Conn) tell(p *sqlite3.PreUpdateData) {
-	if c.catalog == nil {
-		return
-	}
-	t := c.catalog.find(p.Table)
-	if t == nil || t.reserved() {
-		return
-	}
+// tell tells of a row of a table.
+func (c *Conn) tell(t *table, p *sqlite3.PreUpdateData) {
 	c.row = Row{Table: t.owner, Coarse: t.coarse() || p.Op == sqlite3.AUTH_DELETE && p.BlobWrite() >= 0, t: t, p: p}
 	c.onRow(&c.row)
 	c.row = Row{}

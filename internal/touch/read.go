@@ -18,9 +18,6 @@ type Read struct {
 	high    string         // the upper bound
 }
 
-// Table returns the table that is read.
-func (r Read) Table() string { return r.table }
-
 // unbounded is above all values.
 const unbounded = "\xff"
 

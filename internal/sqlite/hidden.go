@@ -25,7 +25,7 @@ func (s *Stmt) unhide(g *gathering) error {
 	if len(c.catalog.joins) == 0 && !joinsByName(tokens) || len(tokens) > 0 && tokens[0].is("explain") {
 		return nil
 	}
-	named := append(tokens, c.catalog.joins...) // a join by name names its tables, here or in a view or trigger
+	named := slices.Concat(tokens, c.catalog.joins) // a join by name names its tables, here or in a view or trigger
 	roots := map[int64]*table{}
 	err := c.each("SELECT rootpage, tbl_name FROM sqlite_schema WHERE rootpage > 0", func(r *sqlite3.Stmt) {
 		roots[r.ColumnInt64(0)] = c.catalog.find(r.ColumnText(1))

@@ -252,3 +252,47 @@ func TestSlowPages(t *testing.T) {
 		synced(t, x)
 	})
 }
+
+// The backend is hundreds of events ahead of many that are pending, and sends them one by one: they are rebased a few times, not with
+// each of them.
+func TestManyLivePagesBeforeMuchThatIsPending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := providertest.NewBackend()
+		var held atomic.Bool
+		p := &between{Provider: b.Provider()}
+		p.pull = func(ctx context.Context, c provider.Client, from provider.Cursor, live bool) iter.Seq2[provider.Page, error] {
+			return func(yield func(provider.Page, error) bool) {
+				for page, err := range c.Pull(ctx, from, live) {
+					if held.Load() {
+						time.Sleep(2 * time.Second)
+					}
+					for len(page.Events) > 1 {
+						one := page
+						one.Events = page.Events[:1]
+						page.Events = page.Events[1:]
+						if time.Sleep(50 * time.Millisecond); !yield(one, err) {
+							return
+						}
+					}
+					if !yield(page, err) {
+						return
+					}
+				}
+			}
+		}
+		x := joinOver(t, p, "x")
+		synced(t, x)
+		held.Store(true)
+		for i := range 300 {
+			b.Append("test", raw(fmt.Sprint("b", i), "eggs"))
+		}
+		var last *livestore.Receipt
+		for i := range 500 {
+			last = commit(t, x.Store, create(fmt.Sprint("x", i), "milk"))
+		}
+		confirm(t, last)
+		if n := last.Events()[0].Num; n.Global != 800 || n.Generation > 5 {
+			t.Errorf("the last of 500 pending events is %s now: rebased %d times onto 300 of others", n, n.Generation)
+		}
+	})
+}

@@ -25,7 +25,8 @@ const (
 )
 
 // add brings a page into the log. While there is more to come and every step has to rebase what is pending, it gathers as many events
-// as are pending first: so the rebases cost no more than all the events together, however far the backend is ahead.
+// as are pending first: so the rebases cost no more than all the events together, however far the backend is ahead. A live pull has more
+// to come when the backend has refused a push because of it.
 func (g *gathering) add(ctx context.Context, page provider.Page, live, reached bool) error {
 	if n := len(page.Events); n > 0 {
 		u := g.u
@@ -36,7 +37,17 @@ func (g *gathering) add(ctx context.Context, page provider.Page, live, reached b
 		g.bytes += len(e.Args)
 	}
 	g.last = provider.Page{BackendID: page.BackendID, Remaining: page.Remaining}
-	if !live && !reached && len(g.events) < min(g.pending, gatherEvents) && g.bytes < gatherBytes {
+	more := !live && !reached
+	if n := len(page.Events); live && n > 0 {
+		g.u.got.Store(page.Events[n-1].SeqNum)
+		if err := g.u.l.do(ctx, func() {
+			g.pending = g.u.l.m.pendingEvents()
+			more = g.u.l.m.backend.parked > page.Events[n-1].SeqNum
+		}); err != nil {
+			return err
+		}
+	}
+	if more && len(g.events) < min(g.pending, gatherEvents) && g.bytes < gatherBytes {
 		return nil
 	}
 	events := g.events

@@ -131,12 +131,11 @@ func (u *uplink) liveEnded() error {
 func (u *uplink) push(ctx context.Context) error {
 	u.rest(ctx, u.pushes.d) // after a push whose outcome was not known
 	var since time.Time     // it has been waiting for something of the backend's
-	var at int64            // upstream head when it began to
+	var at int64            // what had been pulled when it began to
 	for ctx.Err() == nil {
 		var id string
 		var batch []event.Global
 		var behind bool
-		var upstream int64
 		var rejected, err error
 		var wait time.Duration
 		var why string
@@ -146,8 +145,7 @@ func (u *uplink) push(ctx context.Context) error {
 				return
 			}
 			id, batch, err = m.NextBackendPush()
-			upstream = m.heads.Upstream.Global
-			behind, rejected = m.BackendHead() > upstream, m.Rejected()
+			behind, rejected = m.BackendHead() > m.heads.Upstream.Global, m.Rejected()
 		}); derr != nil {
 			return derr
 		}
@@ -174,8 +172,8 @@ func (u *uplink) push(ctx context.Context) error {
 				}
 			}
 		case behind: // the events it has said it has, or the echo of those it has stored, are on their way
-			if at != upstream { // some of them have come
-				at, since = upstream, time.Time{}
+			if got := u.got.Load(); at != got { // some of them have come
+				at, since = got, time.Time{}
 			}
 			if u.idle(ctx, &since, echoLimit) {
 				return cmp.Or(u.l.do(ctx, u.l.m.Turn), errBehind)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/livestore-go/livestore/event"
@@ -35,6 +36,7 @@ type uplink struct {
 	nudge  chan struct{} // one slot: a wait is over
 	gate   chan struct{} // one slot: whoever holds the rounds back
 
+	got           atomic.Int64 // the last event that a live pull has brought
 	pulls, pushes backoff
 	gaps          breaker.Breaker // of rounds that bring a little and then a gap; the pulling goroutine's
 	broken        bool            // a round has ended, and none has caught up since; the pulling goroutine's, like pulls

@@ -29,8 +29,8 @@ type SyncStatus struct {
 	Paused    PauseReason // why sync waits for somebody; empty when it does not
 	Why       string      // the last error of sync in words, empty when all is well
 
-	// HaltedAt is the event of the backend that does not apply here, e0 when there is none: see [PausedEvent]. It is known when the
-	// store has read from the backend since it was opened, and stays until the event applies, or is not there any more.
+	// HaltedAt is the event of the backend that does not apply here, e0 when there is none: see [PausedEvent]. It stays until the event
+	// applies, or is not there any more.
 	HaltedAt event.SeqNum
 }
 
@@ -55,10 +55,11 @@ const (
 	// on with the backend as it is and keeps every event.
 	PausedBackend = link.PausedBackend
 	// PausedEvent: an event of the backend does not apply here, or is unknown and the schema says to fail: this app is older than the
-	// one that committed it, or has a materializer with a fault. What comes before the event is applied. The event and what follows it is
-	// neither applied nor kept: it stays with the backend, whose head is followed. Nothing is pushed, for what is pending would have to
+	// one that committed it, or has a materializer with a fault. What comes before the event is applied. The event and what came with it
+	// is kept, and not applied; the backend's head is followed. Nothing is pushed, for what is pending would have to
 	// be rebased onto what does not apply. Reads go on, and commits as [Options] say with WhenHalted. When a schema that can apply the
-	// event opens the store, sync goes on by itself; ResumeSync and every new connection try the event again.
+	// event opens the store, it is applied there, also offline, and sync goes on by itself; ResumeSync and every new connection try the
+	// event again.
 	PausedEvent = link.PausedEvent
 	// PausedRejected: the backend will not store a pending commit, because of its size or by a rule of its own; or the commit has an event
 	// that is not in the schema, as after a downgrade of the app, and is not pushed by it. It and what was committed after it waits, while

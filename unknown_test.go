@@ -149,7 +149,7 @@ func TestUnknownEventsAreAppliedAfterAnUpdate(t *testing.T) {
 	}
 }
 
-// With Fail an unknown event stays at the backend, and halts sync there.
+// With Fail an unknown event halts sync. It stays at the backend, and waits in the client's log: also offline a schema that knows it has it.
 func TestUnknownEventsThatFail(t *testing.T) {
 	for _, name := range []string{"memory", "local"} {
 		t.Run(name, func(t *testing.T) {
@@ -174,10 +174,20 @@ func TestUnknownEventsThatFail(t *testing.T) {
 				equal(t, "the log", strings.Split(logOf(t, s), "\n")[0], `e1 v1.Added {"id":"1","text":"milk"}`)
 				equal(t, "state", has(t, s), "1=milk own=mine")
 				closed(t, s)
-				if name == "local" { // nothing unknown has come into it
+				if name == "local" {
+					b.SetDown(true)
 					s = openApp(t, strict, adapter, nil)
 					equal(t, "state", has(t, s), "1=milk own=mine")
+					st := until(t, client{Store: s}, "halted, offline", paused(livestore.PausedEvent))
+					if st.HaltedAt.Global != 2 || !strings.Contains(st.Why, "v2.Starred") {
+						t.Errorf("%+v", st)
+					}
 					closed(t, s)
+					s = openApp(t, newerApp(), adapter, nil)
+					equal(t, "the log, offline", strings.Join(strings.Split(logOf(t, s), "\n")[:3], "\n"), logIn(b))
+					equal(t, "state, offline", has(t, s), "1=milk* 2=bread own=mine")
+					closed(t, s)
+					b.SetDown(false)
 				}
 
 				s = openApp(t, newerApp(), adapter, nil)

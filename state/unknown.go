@@ -9,7 +9,7 @@ import (
 
 // UnknownPolicy is what a store does about an event that is none of the schema's, as an older version of an app meets them:
 // [Warn], [Ignore], [Fail] or [Callback]. Whatever is chosen, the event is not lost, and is materialized in its place when a schema that
-// knows it opens the store. With Fail it waits in the log of the sync backend, with the others in the log of the client. A commit of this
+// knows it opens the store. With Fail it waits beside the log of the client, with the others it is in that log. A commit of this
 // client that is unknown to the schema, after a downgrade of the app, is not pushed until a schema that knows it opens the store.
 type UnknownPolicy interface{ policy() Unknown }
 
@@ -21,9 +21,10 @@ const (
 	Warn UnknownMode = iota
 	// Ignore goes on.
 	Ignore
-	// Fail takes no such event: one that comes from the sync backend halts sync there, before it enters the log of the client, and a store
-	// whose log or journals have one already, by another policy or another version of the app, is not opened. The error is an
-	// *[UnknownEventError]. Opening a store reads the names of its whole log.
+	// Fail applies no such event: one that comes from the sync backend halts sync there, and is kept with what has come after it for a
+	// version of the app that knows it, which has it at once, also offline. A store whose log or journals have one already, by another
+	// policy or another version of the app, is not opened. The error is an *[UnknownEventError]. Opening a store reads the names of its
+	// whole log.
 	Fail
 	calls
 )

@@ -56,8 +56,8 @@ func (l *Log) ReadArchive(after int64, limit int) ([]Archived, error) {
 	return events, l.wrap("read the archive of", err)
 }
 
-// Clear removes every event and every set-aside commit, whoever else has them: the app has said so. What is archived stays, and so does
-// how far each journal has been taken. The upstream head must be set, too.
+// Clear removes every event, also those that wait, and every set-aside commit, whoever else has them: the app has said so. What is
+// archived stays, and so does how far each journal has been taken. The upstream head must be set, too.
 func (l *Log) Clear() error {
 	if err := l.writable(); err != nil {
 		return err
@@ -66,6 +66,9 @@ func (l *Log) Clear() error {
 		return err
 	}
 	if err := l.exec("clear", l.st.deleteAsides); err != nil {
+		return err
+	}
+	if err := l.exec("clear", l.st.deleteWaiting); err != nil {
 		return err
 	}
 	l.open.deleted = nil

@@ -15,9 +15,10 @@
 //	set_aside         identity of the commit → error and time
 //	set_aside_events  the events of those commits
 //	archive           events of other clients that left the log, because the backend it was brought onto lacks them
+//	waiting           events of the backend that come next and do not apply in this version of the app, and the backend they are of
 //
 // A sequence number is three columns: global, client and generation. args and sync_meta are JSON text exactly as it came.
 // The identity of an event is journal, ordinal and idx, all NULL for an event of another client.
 //
-// Version 1 had no archive.
+// Version 1 had neither archive nor waiting.
 package eventlog

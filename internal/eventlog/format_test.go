@@ -284,6 +284,10 @@ func goldenArchived() eventlog.Archived {
 	}
 }
 
+func goldenWaiting() eventlog.Waiting {
+	return eventlog.Waiting{BackendID: "backend", Events: []event.Global{foreignEvent(3), foreignEvent(4)}}
+}
+
 func goldenEvents() []event.Client {
 	events := chain(event.SeqNum{}, 0, 0, "ss")
 	events[1].SyncMeta = jsontext.Value(`{"createdAt":"2026-11-24T06:00:00Z"}`)
@@ -307,7 +311,8 @@ func TestGolden(t *testing.T) {
 			func() error { return l.SetUpstream(event.SeqNum{Global: 2}) },
 			func() error { return l.SetBackendID("backend") },
 			func() error { return l.PutSetAside(goldenAside()) },
-			func() error { return l.Archive(goldenArchived().Event, "backend before", goldenArchived().At) })
+			func() error { return l.Archive(goldenArchived().Event, "backend before", goldenArchived().At) },
+			func() error { return l.SetWaiting(goldenWaiting()) })
 		if _, err := l.SessionID(0, func() string { return "s1" }); err != nil {
 			t.Fatal(err)
 		}
@@ -351,6 +356,11 @@ func readGolden(t *testing.T, version int) {
 		_, last = archive(t, l, 0, 0)
 	}
 	equal(t, last, goldenArchived())
+	if version < 2 {
+		equal(t, waiting(t, l), eventlog.Waiting{})
+		update(t, l, func() error { return l.SetWaiting(goldenWaiting()) })
+	}
+	equal(t, waiting(t, l), goldenWaiting())
 	commit(t, l, 4, "sc") // and it can be written
 	equal(t, notation(all(t, l)), "e1 e2 e3r1 e3.1r1 e4r1 e4.1r1 e5r1 e5.1r1")
 }

@@ -153,6 +153,7 @@ type statements struct {
 	journals, addJournal, setTaken, forget                                  *sqlite.Stmt
 	asides, asideEvents, addAside, addAsideEvent, deleteAside               *sqlite.Stmt
 	archive, archived, deleteAsides                                         *sqlite.Stmt
+	waiting, addWaiting, deleteWaiting                                      *sqlite.Stmt
 
 	args []any // of the last append, to be used again
 }
@@ -202,6 +203,11 @@ func (s *statements) prepare(conn *sqlite.Conn) error {
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&s.archived, `SELECT id, global, parent_global, name, args, client_id, session_id, backend_id, at FROM archive
 			WHERE id > ? ORDER BY id LIMIT ?`},
+
+		{&s.waiting, "SELECT global, parent_global, name, args, client_id, session_id, backend_id FROM waiting ORDER BY global"},
+		{&s.addWaiting, `INSERT INTO waiting (global, parent_global, name, args, client_id, session_id, backend_id)
+			VALUES (?, ?, ?, ?, ?, ?, ?)`},
+		{&s.deleteWaiting, "DELETE FROM waiting"},
 	} {
 		var err error
 		if *p.to, err = conn.Prepare(sqlite.Internal, p.sql); err != nil {

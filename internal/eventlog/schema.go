@@ -7,7 +7,7 @@ const ApplicationID = 0x4C53454C
 const Version = 2
 
 // migrations[i] brings a file of version i+1 to version i+2. All that are needed run in one transaction.
-var migrations = []string{archiveTable + "ALTER TABLE meta ADD COLUMN carried INTEGER NOT NULL DEFAULT 0;"}
+var migrations = []string{archiveTable + waitingTable + "ALTER TABLE meta ADD COLUMN carried INTEGER NOT NULL DEFAULT 0;"}
 
 // archiveTable came with version 2.
 const archiveTable = `
@@ -21,6 +21,19 @@ CREATE TABLE archive (
 	session_id    TEXT    NOT NULL,
 	backend_id    TEXT    NOT NULL,
 	at            TEXT
+);
+`
+
+// waitingTable came with version 2.
+const waitingTable = `
+CREATE TABLE waiting (
+	global        INTEGER PRIMARY KEY,
+	parent_global INTEGER NOT NULL,
+	name          TEXT    NOT NULL,
+	args          TEXT    NOT NULL,
+	client_id     TEXT    NOT NULL,
+	session_id    TEXT    NOT NULL,
+	backend_id    TEXT    NOT NULL
 );
 `
 
@@ -94,7 +107,7 @@ CREATE TABLE set_aside_events (
 	PRIMARY KEY (journal, ordinal, idx),
 	FOREIGN KEY (journal, ordinal) REFERENCES set_aside (journal, ordinal) ON DELETE CASCADE
 );
-` + archiveTable
+` + archiveTable + waitingTable
 
 // eventColumns are the columns of an event in both tables, in the order of bind and scan.
 const eventColumns = `global, client, generation, parent_global, parent_client, parent_generation, name, args,

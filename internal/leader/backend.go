@@ -23,6 +23,7 @@ type backend struct {
 	parked     int64          // nothing is pushed until the upstream head is here: what ServerAhead said
 	doubt      bool           // it is not known whether the last push was stored: pull first
 	halted     error          // why events of the backend are not applied
+	waits      bool           // the log keeps events of it that do not apply in this version of the app, or has since it was opened
 	changed    bool           // it was another one, and has not shown since then that it is the one it was
 	rejectedID event.CommitID // which commit that is; it may have other numbers by now
 	rejected   error          // why the backend does not take the next commit
@@ -156,6 +157,7 @@ func (m *Machine) mergeBackend(backendID string, events []event.Client) error {
 			return err
 		}
 	}
+	m.keepWaiting(backendID, events[i:])
 	return m.halt(&EventError{StoreID: m.cfg.StoreID, ClientID: m.log.Meta().ClientID, Num: num.Global, Err: err})
 }
 
@@ -304,7 +306,7 @@ func (s *step) replay(r syncstate.Rebase, p *link.Publish) error {
 		return err
 	}
 	to := r.RollbackTo
-	p.RollbackTo, p.Events = &to, r.New
+	p.RollbackTo, p.Events = &to, slices.Clip(r.New) // what is appended must not get into the events behind them
 	if err := s.applyNew(r.New); err != nil {
 		return err
 	}

@@ -46,6 +46,9 @@ func Start(m *Machine, client provider.Client) *Leader {
 		m.cfg.Limits = client.Limits()
 		m.cfg.MaxPush = m.cfg.Limits.Events
 		l.up = newUplink(l, client)
+		if e, ok := errors.AsType[*EventError](m.Halted()); ok { // what waits in the log does not apply in this version of the app either
+			l.up.halted(e)
+		}
 		l.done.Go(func() { l.up.run(l.ctx) })
 	}
 	l.done.Go(l.run)

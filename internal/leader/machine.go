@@ -68,6 +68,9 @@ func NewMachine(cfg Config) (*Machine, error) {
 	if err == nil && meta.Carried {
 		err = m.settleCarried()
 	}
+	if err == nil && cfg.Synced {
+		err = m.tryWaiting()
+	}
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
@@ -134,7 +137,7 @@ func (m *Machine) transact(f func(*step) error) error {
 		err = m.log.SetGeneration(s.heads.Generation)
 	}
 	if err == nil && s.heads.Upstream != m.heads.Upstream {
-		err = m.log.SetUpstream(s.heads.Upstream)
+		err = errors.Join(m.log.SetUpstream(s.heads.Upstream), s.forgetWaiting())
 		if err == nil {
 			err = m.state.ForgetUndo(s.heads.Upstream)
 		}

@@ -62,7 +62,9 @@ func (m *Machine) RebaseOnto(backendID string, common int64, events []event.Glob
 	if err := m.chains(common, events); err != nil {
 		return err
 	}
-	if err := m.transact(func(s *step) error { return s.rebaseOnto(backendID, common, events) }); err != nil {
+	if err := m.transact(func(s *step) error {
+		return errors.Join(s.forgetWaiting(), s.rebaseOnto(backendID, common, events))
+	}); err != nil {
 		if num, ok := refusedAt(err); ok {
 			return &EventError{StoreID: m.cfg.StoreID, ClientID: m.log.Meta().ClientID, Num: num.Global, Err: err}
 		}

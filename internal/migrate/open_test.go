@@ -54,7 +54,7 @@ type place struct {
 	out bytes.Buffer
 }
 
-func newPlace(t *testing.T, events int) *place {
+func newPlace(t testing.TB, events int) *place {
 	t.Helper()
 	p := &place{dir: t.TempDir()}
 	var err error
@@ -70,7 +70,7 @@ func newPlace(t *testing.T, events int) *place {
 	return p
 }
 
-func (p *place) append(t *testing.T, n int) {
+func (p *place) append(t testing.TB, n int) {
 	t.Helper()
 	head, _ := p.log.Head()
 	var all []event.Client
@@ -112,7 +112,7 @@ func (p *place) expect(t *testing.T, schema *state.Schema, n int) {
 	}
 }
 
-func count(t *testing.T, conn *sqlite.Conn) (n int) {
+func count(t testing.TB, conn *sqlite.Conn) (n int) {
 	t.Helper()
 	s, err := conn.Prepare(sqlite.Internal, `SELECT count(*) FROM rows`)
 	if err != nil {

@@ -6,6 +6,7 @@ var (
 		"action: clock jumps", "action: disk full", "action: flood", "action: get", "action: set aside rejected", "action: space again",
 		"action: upgrade", "action: watch", "action: watch read", "action: watch stop",
 		"boot: newer version of the app", "boot: older version of the app",
+		"boot: what waited for a newer version of the app applies",
 		"check: a client that has stopped", "check: a commit of a process that is gone", "check: a live query that is read",
 		"check: a live query that was not marked",
 		"commit: event too large", "commit: more bytes than a push",

@@ -258,9 +258,16 @@ func (w *world) boot() error {
 	if w.app != nil {
 		cfg.Limits.Bytes, cfg.Now = w.app.maxBytes, w.clock
 	}
+	before := log.Meta().Upstream
 	w.leader, err = leader.NewMachine(cfg)
 	if err != nil {
 		return err
+	}
+	if w.leader.Heads().Upstream != before {
+		w.count("boot: what waited for a newer version of the app applies")
+		if err := w.callbacks(before); err != nil {
+			return errors.Join(err, w.leader.Close())
+		}
 	}
 	if !w.inMemory() {
 		w.phase = "adoption"

@@ -31,7 +31,8 @@
 //
 // Every other change of the arguments is a new event, with a new name, that says how the old one is read as the new one: see [Upcast].
 // The old definition stays in the app, most often with [Deprecated], and loses its materializer. A client that has the older version of the
-// app does not know the new event; what it does about that says state.UnknownEvents.
+// app does not know the new event; what it does about that says state.UnknownEvents. It then lacks the rows of that event, and gets
+// later ones that it does know and that speak of those rows: a materializer should find nothing to change there, and not fail.
 //
 // Like materializers, upcasts and defaults are code that the hash of a schema can not see: after changing one, give the schema another
 // state.Version, and state is derived anew. livestoretest.CheckEvolution makes a test of an app notice a change that old events do

@@ -62,7 +62,8 @@
 //
 // Tables are STRICT: SQLite itself refuses a value of another type, for [Exec] too. An app adds to a table [Index] and [UniqueIndex],
 // partial ones by their Where, [Check], and [ForeignKey] with what follows a delete or an update. A composite foreign key, a trigger, a
-// generated column, an index of an expression and a full-text table are written as [DDL].
+// generated column, an index of an expression and a full-text table are written as [DDL]. A foreign key that is deferred there is checked
+// after each event, also within a commit: other clients get its events one by one.
 //
 // A [View] is a SELECT with a name that is part of the schema. It is read like a table, by a row type of its own or that of a table, and
 // has no writes.

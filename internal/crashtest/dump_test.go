@@ -120,7 +120,7 @@ func (d *derived) follow(t testing.TB, log []event.Client) {
 			}
 		}
 	}
-	if err := materialize.CatchUp(t.Context(), d.engine, rest, len(log), nil); err != nil {
+	if err := materialize.CatchUp(t.Context(), d.engine, rest, len(log), event.SeqNum{}, nil); err != nil {
 		t.Fatalf("derive state from the log: %v", err)
 	}
 	d.n = len(log)

@@ -249,7 +249,7 @@ func (m *Machine) follow() (refused *materialize.Error, err error) {
 	}
 	err = materialize.Retreat(m.state, m.log.At)
 	if err == nil {
-		err = materialize.CatchUp(context.Background(), m.state, m.log.Read, 0, nil)
+		err = materialize.CatchUp(context.Background(), m.state, m.log.Read, 0, m.heads.Upstream, nil)
 		if e, ok := errors.AsType[*materialize.Error](err); ok && m.booting && m.heads.Upstream.ComparePosition(e.Num) < 0 {
 			refused, err = e, nil
 		}

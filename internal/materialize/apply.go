@@ -44,10 +44,7 @@ func (e *Engine) Apply(commit []event.Client) (err error) {
 			return err
 		}
 	}
-	if err := e.conn.Release(); sqlite.IsConstraint(err) { // a deferred one
-		last := commit[len(commit)-1]
-		return &Error{Event: last.Name, Num: last.Num, Err: err}
-	} else if err != nil {
+	if err := e.conn.Release(); err != nil {
 		return fmt.Errorf("materialize: %w", err)
 	}
 	done = true
@@ -64,15 +61,18 @@ func (e *Engine) apply(ev *event.Client) error {
 	if err := e.materialize(ev); err != nil {
 		return err
 	}
-	changes := e.conn.Take(mark)
-	if err := changes.Err(); sqlite.IsFault(err) { // a full-text table that could not be written
-		return fmt.Errorf("materialize %s %s: %w", ev.Num, ev.Name, err)
-	} else if err != nil {
+	if err := e.conn.Deferred(); err != nil { // who gets the events of this commit from a backend applies one after the other
 		return &Error{Event: ev.Name, Num: ev.Num, Err: err}
 	}
 	if e.noUndo {
 		e.head = Head{Num: ev.Num, ID: ev.ID}
 		return e.dropUndo() // what is older can not be reached any more
+	}
+	changes := e.conn.Take(mark)
+	if err := changes.Err(); sqlite.IsFault(err) { // a full-text table that could not be written
+		return fmt.Errorf("materialize %s %s: %w", ev.Num, ev.Name, err)
+	} else if err != nil {
+		return &Error{Event: ev.Name, Num: ev.Num, Err: err}
 	}
 	undo := entry{head: e.head, num: ev.Num, changes: changes}
 	e.head = Head{Num: ev.Num, ID: ev.ID}

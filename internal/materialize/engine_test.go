@@ -235,10 +235,10 @@ func TestCatchUpAppliesWhatIsMissing(t *testing.T) {
 			}
 		}
 		var progress []int
-		if err := materialize.CatchUp(t.Context(), e, read, 10, func(done int) { progress = append(progress, done) }); err != nil {
+		if err := materialize.CatchUp(t.Context(), e, read, 10, event.SeqNum{}, func(done int) { progress = append(progress, done) }); err != nil {
 			t.Fatal(err)
 		}
-		if e.Head().Num.Global != 25 || !slices.Equal(progress, []int{20}) {
+		if e.Head().Num.Global != 25 || !slices.Equal(progress, []int{10, 20}) {
 			t.Errorf("caught up to %s, told %v", e.Head().Num, progress)
 		}
 		// Of the first ten there are no undo entries.

@@ -13,9 +13,20 @@ import (
 	"github.com/livestore-go/livestore/internal/journal"
 	"github.com/livestore-go/livestore/internal/migrate"
 	"github.com/livestore-go/livestore/internal/sqlite"
+	"github.com/livestore-go/livestore/state"
 )
 
-var benchSchema = schemaOf("bench", nil)
+type benchRow struct {
+	Name string `db:"name,primarykey"`
+	Done bool   `db:"done,default:false"`
+}
+
+var (
+	benchRows   = state.NewTable[benchRow]("todos")
+	benchSchema = state.MustSchema(benchRows, state.On(added, func(tx *state.Tx, e named) error {
+		return tx.Exec(benchRows.Insert(benchRow{Name: e.Name}))
+	}))
+)
 
 // BenchmarkRebuild50000 derives state from 50,000 confirmed events into a file, and by turns inserts the same rows into a file in one
 // transaction, which no rebuild can be faster than. times-bare is what docs/performance.md has a floor for.
@@ -38,8 +49,8 @@ func BenchmarkRebuild50000(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if got := count(b, e.Conn()); got != n {
-			b.Fatalf("%d rows", got)
+		if got, err := e.Conn().Integer("SELECT count(*) FROM todos"); err != nil || got != n {
+			b.Fatalf("%d rows, %v", got, err)
 		}
 		if err := e.Conn().Close(); err != nil {
 			b.Fatal(err)
@@ -67,7 +78,7 @@ func inserts(b *testing.B, path string, n int) {
 	}
 	try(conn.Begin())
 	for i := range n {
-		try(conn.Exec(sqlite.Internal, `INSERT INTO "rows" (id, name) VALUES (?, ?)`, i+1, fmt.Sprintf("n%d", i+1)))
+		try(conn.Exec(sqlite.Internal, `INSERT INTO todos (name, done) VALUES (?, ?)`, fmt.Sprintf("n%d", i+1), false))
 	}
 	try(conn.Commit())
 	try(conn.Close())

@@ -24,7 +24,7 @@ func Memory(log *eventlog.Log, schema *state.Schema, upTo event.SeqNum) (*materi
 		read := func(after event.SeqNum, limit int) iter.Seq2[event.Client, error] {
 			return until(upTo, log.Read(after, limit))
 		}
-		err = materialize.CatchUp(context.Background(), engine, read, 0, nil)
+		err = materialize.CatchUp(context.Background(), engine, read, 0, log.Meta().Upstream, nil)
 	}
 	if err == nil {
 		err = engine.StoreHead()

@@ -166,7 +166,7 @@ func (s *State) reuse(ctx context.Context) (_ *materialize.Engine, err error) {
 	}
 	engine.KeepUndo(s.Synced)
 	defer s.tellUnknown(engine)()
-	if err := materialize.CatchUp(ctx, engine, s.Log.Read, 0, s.progress("apply", s.OnBoot)); err != nil {
+	if err := materialize.CatchUp(ctx, engine, s.Log.Read, 0, s.Log.Meta().Upstream, s.progress("apply", s.OnBoot)); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(engine.TrimUndo(), engine.StoreHead()); err != nil {
@@ -263,7 +263,7 @@ func (s *State) fill(
 	engine.KeepUndo(s.Synced)
 	defer s.tellUnknown(engine)()
 	skip := int(s.Log.Count()) - materialize.UndoCap
-	err = materialize.CatchUp(ctx, engine, read, skip, s.progress("rebuild", tell))
+	err = materialize.CatchUp(ctx, engine, read, skip, s.Log.Meta().Upstream, s.progress("rebuild", tell))
 	if refused, ok := errors.AsType[*materialize.Error](err); ok && s.mayRefuse(refused.Num) {
 		s.Logger.Warn("state is rebuilt up to a pending event that does not apply", "file", s.path(), "event", refused.Num, "err", refused)
 		err = nil

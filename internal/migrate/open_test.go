@@ -112,7 +112,7 @@ func (p *place) expect(t *testing.T, schema *state.Schema, n int) {
 	}
 }
 
-func count(t testing.TB, conn *sqlite.Conn) (n int) {
+func count(t *testing.T, conn *sqlite.Conn) (n int) {
 	t.Helper()
 	s, err := conn.Prepare(sqlite.Internal, `SELECT count(*) FROM rows`)
 	if err != nil {

@@ -108,12 +108,23 @@ func (c *Conn) Savepoint() error {
 	return nil
 }
 
+// Deferred is an error when a row refers to one that is not there yet: by a deferred foreign key.
+func (c *Conn) Deferred() error {
+	if c.catalog == nil || !c.catalog.hasKeys {
+		return nil
+	}
+	if n, _, err := c.raw.Status(sqlite3.DBSTATUS_DEFERRED_FKS, false); err != nil || n == 0 {
+		return nil //nolint:nilerr // the commit finds it out
+	}
+	return fmt.Errorf("%w: %w", sqlite3.CONSTRAINT_FOREIGNKEY, errDeferred)
+}
+
 // Release ends the innermost savepoint and keeps what was done since. A row that refers to one that is not there is an
 // error here and not later at the commit, and leaves the savepoint open.
 func (c *Conn) Release() error {
-	if c.catalog != nil && c.catalog.hasKeys && (c.begun || c.depth > 1) {
-		if n, _, err := c.raw.Status(sqlite3.DBSTATUS_DEFERRED_FKS, false); err == nil && n > 0 {
-			return fmt.Errorf("release savepoint: %w: %w", sqlite3.CONSTRAINT_FOREIGNKEY, errDeferred)
+	if c.begun || c.depth > 1 {
+		if err := c.Deferred(); err != nil {
+			return fmt.Errorf("release savepoint: %w", err)
 		}
 	}
 	err := c.recorded()

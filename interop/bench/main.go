@@ -28,6 +28,9 @@ type work struct {
 }
 
 var works = []work{
+	{"commit", []string{
+		"10,000 commits of one event, in memory, commits/s", "the first 1,000 of them, commits/s", "the last 1,000 of them, commits/s",
+	}, true, commits},
 	{"bulk", []string{"5,000 events client to client, events/s"}, true, bulk},
 	{"latency", []string{"one event client to client, p50 ms", "one event client to client, p99 ms"}, false, latency},
 	{"rebase", []string{"rebase of 500 on 500 up to all confirmed, ms"}, false, rebase},
@@ -44,7 +47,7 @@ func main() {
 		return
 	}
 	runs := flag.Int("runs", 3, "how often each work is done on each side")
-	only := flag.String("only", "", "one work: bulk, latency, rebase, push or pull")
+	only := flag.String("only", "", "one work: commit, bulk, latency, rebase, push or pull")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := bench(ctx, *runs, *only)

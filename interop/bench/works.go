@@ -37,6 +37,27 @@ func both(a, b func() (int64, error)) (int64, error) {
 	return max(times[0], times[1]), errs[1]
 }
 
+// commits has one client without a backend commit 10,000 events one by one.
+func commits(ctx context.Context, s *side, n int) (figure, error) {
+	const thousand = 1000
+	c, err := s.open(ctx, todomvc.Options{StoreID: store("commit", n), ClientID: "client"})
+	if err != nil {
+		return nil, err
+	}
+	defer c.Kill()
+	var rates [10]float64
+	var all float64
+	for i := range rates {
+		var took struct{ At, Done int64 }
+		if err := c.Do(ctx, "write", map[string]any{"prefix": fmt.Sprint(i, "-"), "n": thousand, "batch": 1}, &took); err != nil {
+			return nil, err
+		}
+		all += seconds(took.Done - took.At)
+		rates[i] = thousand / seconds(took.Done-took.At)
+	}
+	return figure{10 * thousand / all, rates[0], rates[9]}, nil
+}
+
 // bulk has one client commit 5,000 events, 100 at a time, until the other has them.
 func bulk(ctx context.Context, s *side, n int) (figure, error) {
 	const events = 5000

@@ -2,15 +2,19 @@ package livestore_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/livestore-go/livestore"
 	"github.com/livestore-go/livestore/adapter/memory"
 	"github.com/livestore-go/livestore/event"
+	"github.com/livestore-go/livestore/livestoretest"
+	"github.com/livestore-go/livestore/state"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,12 +31,26 @@ func openOn(t testing.TB, a livestore.Adapter) *livestore.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { ended(t, schema, s) })
 	return s
+}
+
+// ended closes a store. One that is still open is first compared with two rebuilds.
+func ended(t testing.TB, schema *state.Schema, s *livestore.Store) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := s.PauseSync(ctx); !errors.Is(err, livestore.ErrClosed) && !t.Failed() && !t.Skipped() {
+		for st := range s.WatchSyncStatus(ctx) {
+			if st.Pending == 0 { // the leader has it all, and is at rest
+				livestoretest.CheckRebuild(t, schema, s)
+				break
+			}
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func commit(t testing.TB, s *livestore.Store, drafts ...event.Draft) *livestore.Receipt {

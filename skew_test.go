@@ -106,7 +106,7 @@ func tryApp(t *testing.T, s *state.Schema, a livestore.Adapter, change func(*liv
 	}
 	store, err := livestore.Open(t.Context(), s, a, opts)
 	if err == nil {
-		t.Cleanup(func() { closed(t, store) })
+		t.Cleanup(func() { ended(t, s, store) })
 	}
 	return store, err
 }

@@ -58,11 +58,7 @@ func joinOver(t *testing.T, p provider.Provider, id string) client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { ended(t, schema, s) })
 	return client{s, f}
 }
 

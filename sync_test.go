@@ -39,11 +39,7 @@ func join(t *testing.T, b *providertest.Backend, id string, change func(*livesto
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { ended(t, schema, s) })
 	return client{s, f}
 }
 

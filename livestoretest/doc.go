@@ -6,4 +6,8 @@
 //	func TestEvolution(t *testing.T) {
 //		livestoretest.CheckEvolution(t, app.Schema, "testdata/events")
 //	}
+//
+// [CheckRebuild] notices a materializer that does not depend on events alone, or has changed without another version of the schema:
+//
+//	livestoretest.CheckRebuild(t, app.Schema, store)
 package livestoretest

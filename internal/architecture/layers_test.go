@@ -66,7 +66,7 @@ var layers = []layer{
 	{name: "internal/client", is: "one client: its leader and the sessions of one process", may: []string{
 		"provider", "internal/journal", "internal/eventlog", "internal/migrate", "internal/session", "internal/leader",
 	}},
-	{name: "livestoretest", is: "what an app's own tests use", may: []string{"event", "state"}},
+	{name: "livestoretest", is: "what an app's own tests use", may: []string{".", "event", "state", "internal/materialize", "internal/sqlite"}},
 	{name: "adapter/adaptertest", is: "what every adapter must do", may: []string{".", "event", "state"}},
 	{name: "adapter/...", is: "a client on one platform", may: []string{
 		"event", "provider", "internal/client", "internal/session", "internal/leader", "internal/journal", "internal/eventlog", "internal/migrate",

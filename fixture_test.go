@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,12 +29,30 @@ func openStore(t testing.TB) *livestore.Store {
 
 func openOn(t testing.TB, a livestore.Adapter) *livestore.Store {
 	t.Helper()
-	s, err := livestore.Open(t.Context(), schema, a, &livestore.Options{StoreID: "test"})
+	s, err := livestore.Open(t.Context(), schema, a, &livestore.Options{StoreID: "test", CheckWrites: true, Logger: strict(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ended(t, schema, s) })
 	return s
+}
+
+// strict is a logger for stores with CheckWrites: it fails the test that has a materializer which is not deterministic.
+func strict(t testing.TB) *slog.Logger { return slog.New(strictHandler{slog.DiscardHandler, t}) }
+
+type strictHandler struct {
+	slog.Handler
+
+	t testing.TB
+}
+
+func (h strictHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelError }
+
+func (h strictHandler) Handle(_ context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, "deterministic") {
+		h.t.Errorf("%s", r.Message)
+	}
+	return nil
 }
 
 // ended closes a store. One that is still open is first compared with two rebuilds.

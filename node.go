@@ -24,9 +24,9 @@ func (n *Node[T]) value(s *Store) (any, error) { return s.graph.Read(s, &n.def) 
 
 func (n *Node[T]) use(g *Getter) (any, error) { return g.tracker.Use(&n.def) }
 
-func (n *Node[T]) init(o nodeOptions, compute func(*Getter) (any, error)) {
+func (n *Node[T]) init(kind string, o nodeOptions, compute func(*Getter) (any, error)) {
 	n.def = reactive.Def{
-		Label: o.label, Equal: o.equal,
+		Label: o.label, Kind: kind, Equal: o.equal,
 		Compute: func(t *reactive.Tracker) (any, error) { return getter(t).run(compute) },
 	}
 }
@@ -35,7 +35,7 @@ func (n *Node[T]) init(o nodeOptions, compute func(*Getter) (any, error)) {
 func Query[T any](q state.Query[T], opts ...NodeOption) *Node[T] {
 	o := nodeOptionsFor[T]("query", opts)
 	n := new(Node[T])
-	n.init(o, func(g *Getter) (any, error) { return labelled(o.label)(run(g.store, q, g.tracker)) })
+	n.init("query", o, func(g *Getter) (any, error) { return labelled(o.label)(run(g.store, q, g.tracker)) })
 	return n
 }
 
@@ -47,7 +47,7 @@ func QueryFunc[T any](f func(*Getter) state.Query[T], opts ...NodeOption) *Node[
 		panic("livestore: " + o.label + ": the function of QueryFunc is nil")
 	}
 	n := new(Node[T])
-	n.init(o, func(g *Getter) (any, error) { return labelled(o.label)(run(g.store, f(g), g.tracker)) })
+	n.init("query", o, func(g *Getter) (any, error) { return labelled(o.label)(run(g.store, f(g), g.tracker)) })
 	return n
 }
 
@@ -60,6 +60,6 @@ func Computed[T any](f func(*Getter) T, opts ...NodeOption) *Node[T] {
 		panic("livestore: " + o.label + ": the function of Computed is nil")
 	}
 	n := new(Node[T])
-	n.init(o, func(g *Getter) (any, error) { return f(g), nil })
+	n.init("computed", o, func(g *Getter) (any, error) { return f(g), nil })
 	return n
 }

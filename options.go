@@ -22,8 +22,11 @@ type Options struct {
 	// what is missing. 0 means that Open does not wait, and neither it nor the app ever waits for the network.
 	InitialSync time.Duration
 
-	// OnBoot is told how opening the store goes on: a stage in words, and how many of its total steps are done. It is called
-	// during Open only. Nil means nobody is told.
+	// OnBoot is told how opening the store goes on: the stage, and how many of its total events are done. Stage "apply" brings the state
+	// to the log, "rebuild" derives it anew; a state that is at the end of the log needs neither. It is told at least every thousand
+	// events and at the end of a rebuild: of a new store, whose log is empty, once, with a total of 0. A rebuild that was interrupted,
+	// also because the ctx of Open ended, goes on where it was, and so does done. OnBoot is called during Open only, by the first session
+	// of a client. [Store.Boot] says afterwards what was done. Nil means nobody is told.
 	OnBoot func(stage string, done, total int)
 
 	// Seed fills a new store. Open calls it when the eventlog is empty, after InitialSync, once even if several sessions of a client
@@ -36,9 +39,15 @@ type Options struct {
 	MaxPending int
 
 	// WhenHalted says what becomes of commits while an event of the sync backend does not apply here and sync waits for another version
-	// of the app, see [PausedEvent]. The default is [AcceptCommits]. Which event that is becomes known once the backend has been read since
-	// the store was opened: until then, and offline, commits are admitted. InitialSync waits for that.
+	// of the app, see [PausedEvent]. The default is [AcceptCommits]. Which event that is becomes known
+	// soon after the store was opened, also offline; until then commits are admitted. InitialSync waits for that.
 	WhenHalted HaltPolicy
+
+	// CheckWrites compares, for each event committed here, what its materializer writes in this session with what it writes at the client's
+	// leader, which derives the same state from the same events. Where they differ the materializer is not deterministic, clients will show
+	// different things, and an error is logged that names the event. It is for development: it costs a hash of each row that is
+	// written, about a fifth of a commit.
+	CheckWrites bool
 
 	// Logger gets what nobody can be told by an error. Nil means [slog.Default].
 	Logger *slog.Logger

@@ -107,7 +107,7 @@ func (n *Signal[T]) missing() bool { return n == nil }
 
 func (n *Signal[T]) definition() *reactive.Def {
 	return &reactive.Def{
-		Label: n.opts.label, Once: true, Equal: n.opts.equal,
+		Label: n.opts.label, Kind: "signal", Once: true, Equal: n.opts.equal,
 		Compute: func(t *reactive.Tracker) (any, error) { return n.use(getter(t)) },
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -100,7 +99,7 @@ func openApp(t *testing.T, s *state.Schema, a livestore.Adapter, change func(*li
 
 func tryApp(t *testing.T, s *state.Schema, a livestore.Adapter, change func(*livestore.Options)) (*livestore.Store, error) {
 	t.Helper()
-	opts := &livestore.Options{StoreID: "test", Logger: slog.New(slog.DiscardHandler)}
+	opts := &livestore.Options{StoreID: "test", Logger: strict(t), CheckWrites: true}
 	if change != nil {
 		change(opts)
 	}

@@ -49,7 +49,7 @@ func (a adHoc[T]) missing() bool { return false }
 
 func (a adHoc[T]) definition() *reactive.Def {
 	return &reactive.Def{
-		Label: "query", Once: true, Equal: deepEqual,
+		Label: "query", Kind: "query", Once: true, Equal: deepEqual,
 		Compute: func(t *reactive.Tracker) (any, error) { return a.use(getter(t)) },
 	}
 }
@@ -76,16 +76,38 @@ func run[T any](s *Store, q state.Query[T], t *reactive.Tracker) (any, error) {
 		for _, r := range s.reads { // before it runs: when it fails on the rows of today, those of tomorrow may do
 			t.Depend(r)
 		}
+		t.Note(st.SQL, -1)
 	}
 	var v T
 	err = s.reader.Query(st, func(rows state.Rows) (err error) {
-		v, err = q.Decode(rows)
+		if t == nil {
+			v, err = q.Decode(rows)
+			return err
+		}
+		c := &counted{Rows: rows}
+		if v, err = q.Decode(c); err == nil {
+			t.Note(st.SQL, c.n)
+		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return v, nil
+}
+
+// counted counts the rows that are read, for [Store.LiveQueries].
+type counted struct {
+	state.Rows
+	n int
+}
+
+func (c *counted) Next() bool {
+	more := c.Rows.Next()
+	if more {
+		c.n++
+	}
+	return more
 }
 
 func deepEqual(a, b any) bool { return reflect.DeepEqual(a, b) }

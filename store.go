@@ -69,7 +69,7 @@ func Open(ctx context.Context, schema *state.Schema, adapter Adapter, opts *Opti
 	}
 	in, err := adapter.Open(ctx, session.Request{
 		StoreID: o.StoreID, Schema: schema, MaxPending: o.MaxPending, Logger: o.Logger, OnBoot: o.OnBoot, SyncPayload: payload,
-		WhenHalted: o.WhenHalted,
+		WhenHalted: o.WhenHalted, CheckWrites: o.CheckWrites,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", o.StoreID, err)

@@ -54,7 +54,8 @@ func (c *betweenClient) Push(ctx context.Context, id string, batch []event.Globa
 func joinOver(t *testing.T, p provider.Provider, id string) client {
 	t.Helper()
 	f := providertest.NewFaults(p)
-	s, err := livestore.Open(t.Context(), schema, memory.New(&memory.Options{ClientID: id, Sync: f}), &livestore.Options{StoreID: "test"})
+	s, err := livestore.Open(t.Context(), schema, memory.New(&memory.Options{ClientID: id, Sync: f}),
+		&livestore.Options{StoreID: "test", CheckWrites: true, Logger: strict(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +267,7 @@ func TestManyLivePagesBeforeMuchThatIsPending(t *testing.T) {
 						one := page
 						one.Events = page.Events[:1]
 						page.Events = page.Events[1:]
-						if time.Sleep(50 * time.Millisecond); !yield(one, err) {
+						if time.Sleep(5 * time.Millisecond); !yield(one, err) {
 							return
 						}
 					}

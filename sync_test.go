@@ -31,7 +31,7 @@ type client struct {
 func join(t *testing.T, b *providertest.Backend, id string, change func(*livestore.Options)) client {
 	t.Helper()
 	f := providertest.NewFaults(b.Provider())
-	opts := &livestore.Options{StoreID: "test"}
+	opts := &livestore.Options{StoreID: "test", CheckWrites: true, Logger: strict(t)}
 	if change != nil {
 		change(opts)
 	}

@@ -16,9 +16,11 @@ import (
 	"github.com/livestore-go/livestore/state"
 )
 
-// CheckRebuild derives the state of a store anew from its eventlog, twice, and fails t when the two differ in a byte, or the store in a row.
-// Then a materializer does not depend on the events alone: it reads a clock, iterates over a map, keeps something in a variable, or
+// CheckRebuild derives the state of a store anew from its eventlog, twice, and fails t when the two differ in a byte, or the store in a
+// row. Then a materializer does not depend on the events alone: it reads a clock, iterates over a map, keeps something in a variable, or
 // has changed without another [state.Version]. What one client shows then another does not, and an update of the app changes it.
+//
+// Of full-text tables without content of their own only the rows that are in them count, and of a text what is in front of a NUL.
 //
 // Call it at the end of a test, with the schema that the store was opened with. Nobody may commit meanwhile.
 func CheckRebuild(t testing.TB, schema *state.Schema, store *livestore.Store) {

@@ -4,7 +4,7 @@
 // The directory holds one directory a store, and in it:
 //
 //	eventlog.db     the eventlog, the only file that can not be made again
-//	state-HASH.db   state under the schema with that hash, derived from the eventlog
+//	state-HASH.db   state under the schema with that hash, derived from the eventlog; beside it, one that is being rebuilt
 //	ID.journal      commits of a session that the eventlog does not have yet
 //	ID.journal.torn a journal whose end could not be read: what could be is in the eventlog
 //	lock, owner     held by the process that has the store open; its process id
@@ -120,7 +120,7 @@ func (a *Adapter) open(ctx context.Context, r session.Request) (client.Config, e
 	if err != nil {
 		return client.Config{}, errors.Join(err, m.Close(), lock.Unlock())
 	}
-	cfg.Durable = true
+	cfg.Durable, cfg.Boot = true, files.Opened
 	cfg.Adopt = func(journal string) error {
 		return cfg.Leader.Adopt(context.Background(), func(m *leader.Machine) error { return files.Adopt(m, journal) })
 	}

@@ -64,9 +64,14 @@ func (a *Adapter) open(_ context.Context, r session.Request) (client.Config, err
 		return client.Config{}, err
 	}
 	rebuild := func(upTo event.SeqNum) (*materialize.Engine, error) { return migrate.Memory(log, r.Schema, upTo) }
+	start := time.Now()
 	state, err := rebuild(event.SeqNum{})
 	if err != nil {
 		return client.Config{}, errors.Join(err, log.Close())
+	}
+	boot := session.BootReport{Action: session.BootRebuilt, Why: session.BootNoState, Took: time.Since(start)}
+	if r.OnBoot != nil {
+		r.OnBoot("rebuild", 0, 0) // as for any store that is new
 	}
 	m, err := leader.NewMachine(leader.Config{
 		StoreID: r.StoreID, Log: log, State: state, Synced: a.opts.Sync != nil, NewID: client.NewID, Logger: r.Logger, Rebuild: rebuild,
@@ -79,6 +84,7 @@ func (a *Adapter) open(_ context.Context, r session.Request) (client.Config, err
 	if err != nil {
 		return client.Config{}, errors.Join(err, m.Close())
 	}
+	cfg.Boot = boot
 	cfg.Journal = func(h journal.Header) (session.Journal, error) { return &counter{id: h.Journal}, nil }
 	return cfg, nil
 }

@@ -27,6 +27,8 @@ type Files struct {
 
 	Logger *slog.Logger
 	Synced bool // there is a sync provider: events may have to be undone
+
+	Opened session.BootReport // how Boot came to the state; Boot sets it
 }
 
 // Boot opens log and state, and takes what earlier sessions left in their journals. It returns the leader, and the id of the client,
@@ -50,6 +52,7 @@ func (f *Files) Boot(
 	if err != nil {
 		return nil, "", errors.Join(err, log.Close())
 	}
+	f.Opened = reported(files.Report())
 	m, err := leader.NewMachine(leader.Config{
 		StoreID: r.StoreID, Log: log, State: state, Synced: f.Synced, NewID: NewID, Logger: r.Logger, Rebuild: files.Rebuild, Now: time.Now,
 	})
@@ -64,6 +67,19 @@ func (f *Files) Boot(
 		return nil, "", errors.Join(err, m.Close())
 	}
 	return m, log.Meta().ClientID, nil
+}
+
+// reported is a report in the words of the session that hands it on.
+func reported(r migrate.Report) session.BootReport {
+	b := session.BootReport{
+		Action: session.BootAction(r.Action), Why: session.BootReason(r.Why), Err: r.Err, Events: r.Events, Resumed: r.Resumed, Took: r.Took,
+	}
+	for _, c := range r.Changes {
+		b.Changes = append(b.Changes, session.BootChange{
+			Type: c.Type, Name: c.Name, How: session.BootDifference(c.How), Before: c.Before, After: c.After,
+		})
+	}
+	return b
 }
 
 // adoptStep is how many commits of a journal are taken in one transaction.

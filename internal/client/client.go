@@ -26,6 +26,8 @@ type Config struct {
 	Synced     bool // there is a sync provider
 	MaxEvent   int  // bytes of a synced event that the sync backend takes, 0 for any
 
+	Boot session.BootReport // how its leader came to the state
+
 	// Journal makes the journal of a session.
 	Journal func(h journal.Header) (session.Journal, error)
 	// Adopt hands what a closed session left in its journal to the leader. It may be nil.
@@ -153,8 +155,8 @@ func (s *Set) session(ctx context.Context, c *client, r session.Request) (_ *ses
 	}
 	sess, err := session.Open(ctx, session.Config{
 		Request: r, ClientID: c.ClientID, SessionID: id, Leader: c.Leader, Journal: j, Durable: c.Durable, Synced: c.Synced,
-		MaxEvent: c.MaxEvent,
-		OnClose:  func() error { return s.closed(c, slot, h.Journal) },
+		MaxEvent: c.MaxEvent, Boot: c.Boot,
+		OnClose: func() error { return s.closed(c, slot, h.Journal) },
 	})
 	if err != nil {
 		return nil, errors.Join(err, j.Close())

@@ -127,6 +127,12 @@ func (m *Machine) BackendPulled(backendID string, after int64, events []event.Gl
 	if caughtUp {
 		m.backend.changed = false
 	}
+	if caughtUp && m.backend.waits { // it is in the log now, or the backend has it no more
+		if err := m.transact((*step).forgetWaiting); err != nil {
+			return err
+		}
+		m.backend.waits = false
+	}
 	return nil
 }
 
@@ -152,6 +158,9 @@ func (m *Machine) mergeBackend(backendID string, events []event.Client) error {
 		return err
 	}
 	i := slices.IndexFunc(events, func(e event.Client) bool { return e.Num == num })
+	if i < 0 { // it is one that the log has: state could not follow
+		return err
+	}
 	if i > 0 {
 		if err := m.mergeBackend(backendID, events[:i]); err != nil {
 			return err

@@ -2,6 +2,7 @@ package leader
 
 import (
 	"context"
+	"time"
 
 	"github.com/livestore-go/livestore/event"
 	"github.com/livestore-go/livestore/internal/link"
@@ -16,12 +17,14 @@ type gathering struct {
 	bytes   int
 	pending int // events that each step has to rebase
 	last    provider.Page
+	since   time.Time // when the first of the events came
 }
 
 // What is gathered at most before it is merged.
 const (
 	gatherEvents = 5000
 	gatherBytes  = 16 << 20
+	gatherTime   = time.Second // of a live pull: what trickles in is shown as it comes
 )
 
 // add brings a page into the log. While there is more to come and every step has to rebase what is pending, it gathers as many events
@@ -31,6 +34,9 @@ func (g *gathering) add(ctx context.Context, page provider.Page, live, reached b
 	if n := len(page.Events); n > 0 {
 		u := g.u
 		u.say(func(s *link.Uplink) { s.Head = max(s.Head, page.Events[n-1].SeqNum+int64(max(0, page.Remaining))) })
+	}
+	if len(g.events) == 0 {
+		g.since = time.Now()
 	}
 	g.events = append(g.events, page.Events...) // a copy: the page is the provider's
 	for _, e := range page.Events {
@@ -42,7 +48,7 @@ func (g *gathering) add(ctx context.Context, page provider.Page, live, reached b
 		g.u.got.Store(page.Events[n-1].SeqNum)
 		if err := g.u.l.do(ctx, func() {
 			g.pending = g.u.l.m.pendingEvents()
-			more = g.u.l.m.backend.parked > page.Events[n-1].SeqNum
+			more = g.u.l.m.backend.parked > page.Events[n-1].SeqNum && time.Since(g.since) < gatherTime
 		}); err != nil {
 			return err
 		}

@@ -108,7 +108,7 @@ func (s *step) commit(c *link.Commit, heads syncstate.Heads, p *link.Publish) er
 	}
 	if failed == "" {
 		var err error
-		if failed, err = refused(s.m.state.Apply(c.Events)); err != nil {
+		if failed, err = s.applyCommit(c); err != nil {
 			return err
 		}
 	}
@@ -122,6 +122,25 @@ func (s *step) commit(c *link.Commit, heads syncstate.Heads, p *link.Publish) er
 	}
 	s.take(c.ID)
 	return nil
+}
+
+// applyCommit applies a commit, and says why it is refused. Where the session says what its events have written, that is compared.
+func (s *step) applyCommit(c *link.Commit) (why string, err error) {
+	check := len(c.Writes) == len(c.Events)
+	s.m.state.Digest(check)
+	why, err = refused(s.m.state.Apply(c.Events))
+	if !check || why != "" || err != nil {
+		return why, err
+	}
+	for i, n := range s.m.state.Digests() {
+		if e := &c.Events[i]; n != c.Writes[i] {
+			s.m.cfg.Logger.Error("a materializer is not deterministic: it wrote something else at the session than at the leader; "+
+				"let it depend on its event and on what it reads of the state alone: no clock, no random number, no order of a map, no variable",
+				"store", s.m.cfg.StoreID, "client", e.ClientID, "event", e.Name, "number", e.Num)
+			break
+		}
+	}
+	return why, nil
 }
 
 // notAmong returns the events of a commit that a commit which tries it again does not have.

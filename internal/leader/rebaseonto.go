@@ -97,8 +97,8 @@ func (m *Machine) chains(after int64, events []event.Global) error {
 
 // join goes on with a backend that has all that was confirmed, whatever its identity, and takes what else it has.
 func (m *Machine) join(backendID string, events []event.Global) error {
-	if backendID != m.backend.id {
-		if err := m.transact(func(*step) error { return m.log.SetBackendID(backendID) }); err != nil {
+	if backendID != m.backend.id || m.backend.waits {
+		if err := m.transact(func(s *step) error { return errors.Join(m.log.SetBackendID(backendID), s.forgetWaiting()) }); err != nil {
 			return fmt.Errorf("go on with backend %s in store %s: %w", backendID, m.cfg.StoreID, err)
 		}
 	}

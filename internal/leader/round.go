@@ -119,7 +119,7 @@ func (u *uplink) follow(ctx context.Context) (backendID string, err error) {
 		}
 		u.wake()
 	}
-	return "", cmp.Or(context.Cause(ctx), u.liveEnded())
+	return "", cmp.Or(g.flush(ctx), context.Cause(ctx), u.liveEnded())
 }
 
 // liveEnded is the error of a live pull that has ended without one.

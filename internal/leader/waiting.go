@@ -2,6 +2,7 @@ package leader
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/livestore-go/livestore/event"
 	"github.com/livestore-go/livestore/internal/eventlog"
@@ -14,6 +15,10 @@ func (m *Machine) keepWaiting(backendID string, events []event.Client) {
 	for _, e := range events {
 		w.Events = append(w.Events, e.Global())
 	}
+	kept, err := m.log.ReadWaiting()
+	if err == nil && kept.BackendID == backendID && slices.EqualFunc(kept.Events, w.Events, event.Global.Equal) {
+		return // a round that is tried again and again writes nothing
+	}
 	if err := m.transact(func(*step) error { return m.log.SetWaiting(w) }); err != nil {
 		m.cfg.Logger.Warn("events that do not apply yet are not kept: they are pulled again", "store", m.cfg.StoreID, "err", err)
 		return
@@ -21,25 +26,29 @@ func (m *Machine) keepWaiting(backendID string, events []event.Client) {
 	m.backend.waits = true
 }
 
-// tryWaiting takes what waits into the log, as far as it applies now. It is there as if it had been pulled just before the store closed.
+// tryWaiting takes what waits into the log, as far as it applies now: it is there as if it had been pulled just before the store closed.
+// The store opens also where that does not work, for the backend has it all. Before a first event was confirmed nothing is taken: the app
+// may have another backend by now.
 func (m *Machine) tryWaiting() error {
 	w, err := m.log.ReadWaiting()
 	if err != nil || len(w.Events) == 0 {
 		return err
 	}
 	m.backend.waits = true
-	if w.Events[0].ParentSeqNum != m.heads.Upstream.Global || m.backend.id != "" && m.backend.id != w.BackendID {
-		return m.transact((*step).forgetWaiting)
+	if m.backend.id != w.BackendID || w.Events[0].ParentSeqNum != m.heads.Upstream.Global {
+		return nil
 	}
 	events := make([]event.Client, len(w.Events))
 	for i, e := range w.Events {
 		events[i] = e.Client()
 	}
 	err = m.mergeBackend(w.BackendID, events)
-	if _, halted := errors.AsType[*EventError](err); halted {
-		return nil // the first round says so too, or the backend has something else there by then
+	if _, halted := errors.AsType[*EventError](err); err == nil || halted { // which the first round says too, if it is still there
+		return nil
 	}
-	return err
+	m.cfg.Logger.Warn("events that had waited for another version of the app are not taken now: they are pulled",
+		"store", m.cfg.StoreID, "err", err)
+	return m.catchUp()
 }
 
 // forgetWaiting forgets what waits: it is in the log now, or nowhere any more.

@@ -4,8 +4,12 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/livestore-go/livestore/event"
+	"github.com/livestore-go/livestore/internal/eventlog"
 	"github.com/livestore-go/livestore/internal/leader"
+	"github.com/livestore-go/livestore/internal/materialize"
 	"github.com/livestore-go/livestore/internal/migrate"
+	"github.com/livestore-go/livestore/internal/sqlite/crashvfs"
 	"github.com/livestore-go/livestore/state"
 )
 
@@ -83,9 +87,78 @@ func TestWaiting(t *testing.T) {
 		}
 		w = w.reopened(newer)
 		w.expect("e1=x e2=a", "a x", 1)
-		if w.m.Halted() != nil || waits(w) != 0 {
-			t.Errorf("halted: %v, and %d events wait", w.m.Halted(), waits(w))
+		if w.m.Halted() != nil {
+			t.Errorf("halted: %v", w.m.Halted())
 		}
+	})
+	t.Run("nothing was ever confirmed", func(t *testing.T) {
+		w := newWorld(t, strict, nil)
+		w.foreign("x")
+		w.backend[0].Name = "v9.New"
+		if w.pulled() == nil || waits(w) != 1 {
+			t.Fatal("nothing unknown has come")
+		}
+		w = w.reopened(newer)
+		w.backend, w.id = nil, "another" // the app has another backend by now
+		w.foreign("q")
+		w.mustPull()
+		w.expect("e1=q", "q", 1)
+		if waits(w) != 0 {
+			t.Errorf("%d events wait", waits(w))
+		}
+	})
+	t.Run("the backend is set back, and pulled from", func(t *testing.T) {
+		w := halted()
+		w.backend = w.backend[:1]
+		if err := w.m.Retry(); err != nil {
+			t.Fatal(err)
+		}
+		w.mustPull()
+		if waits(w) != 0 {
+			t.Errorf("%d events wait that the backend has no more", waits(w))
+		}
+		w = w.reopened(newer)
+		w.expect("e1=x e2=a", "a x", 1)
+		w.mustPull()
+	})
+	t.Run("the app rebases onto the backend that was set back", func(t *testing.T) {
+		w := halted()
+		w.backend = w.backend[:1]
+		if err := w.m.RebaseOnto(w.id, 1, nil); err != nil || waits(w) != 0 {
+			t.Errorf("%v, and %d events wait", err, waits(w))
+		}
+	})
+	t.Run("the disk is full when it opens", func(t *testing.T) {
+		disk := crashvfs.New()
+		t.Cleanup(disk.Close)
+		log, err := eventlog.Open("eventlog.db", &eventlog.Options{
+			StoreID: "test", VFS: disk.Name(), NewClientID: func() string { return "client" },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := newWorld(t, strict, func(c *leader.Config) {
+			if err := c.Log.Close(); err != nil {
+				t.Fatal(err)
+			}
+			c.Log = log
+		})
+		w.log = log
+		w.foreign("x", "y")
+		w.backend[1].Name = "v9.New"
+		if w.pulled() == nil {
+			t.Fatal("nothing unknown has come")
+		}
+		before := disk.Ops()
+		if w.m.Retry() != nil || w.pulled() == nil || disk.Ops() != before {
+			t.Errorf("another round that halts wrote what waits again, in %d operations", disk.Ops()-before)
+		}
+		disk.SetFree(0)
+		w = w.reopened(newer)
+		w.expect("e1=x", "x", 1)
+		disk.SetFree(-1)
+		w.mustPull()
+		w.expect("e1=x e2=y", "x", 2)
 	})
 	t.Run("the app resets", func(t *testing.T) {
 		w := halted()
@@ -93,4 +166,49 @@ func TestWaiting(t *testing.T) {
 			t.Errorf("%v, and %d events wait", err, waits(w))
 		}
 	})
+}
+
+// While the leader takes events of the backend, state has to be rebuilt, and then a pending event does not apply: it is no event of the
+// backend.
+func TestPendingEventThatFailsBetweenTwoTries(t *testing.T) {
+	broken := false
+	schema := state.MustSchema(rows, notes, state.UnknownEvents(state.Fail),
+		state.On(added, func(tx *state.Tx, e named) error {
+			if broken = broken || e.Name == "bad"; broken && e.Name != "x" && e.Name != "y" {
+				return errors.New("does not apply")
+			}
+			return tx.Exec(rows.Insert(row(e)))
+		}),
+		state.On(noted, func(tx *state.Tx, e named) error {
+			if broken {
+				return errors.New("does not apply")
+			}
+			return tx.Exec(notes.Insert(row(e)))
+		}))
+	w := newWorld(t, schema, nil)
+	w.foreign("x")
+	w.mustPull()
+	w.commit("s", "(c)", "p")
+	v := newWorld(t, schema, func(c *leader.Config) {
+		err := errors.Join(c.Log.Close(), c.State.Conn().Close())
+		c.Log = w.log
+		if err == nil {
+			c.State, err = migrate.Memory(w.log, schema, w.m.Heads().Upstream)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.State.KeepUndo(false) // as when undo entries do not reach back
+		for e, err := range w.log.Read(w.m.Heads().Upstream, 0) {
+			if err := errors.Join(err, c.State.Apply([]event.Client{e})); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.Rebuild = func(upTo event.SeqNum) (*materialize.Engine, error) { return migrate.Memory(w.log, schema, upTo) }
+	})
+	v.log, v.backend, v.id = w.log, w.backend, w.id
+	v.foreign("y", "bad")
+	if _, ok := errors.AsType[*materialize.Error](v.pulled()); !ok {
+		t.Errorf("pulled: %v", v.m.Halted())
+	}
 }

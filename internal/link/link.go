@@ -74,6 +74,9 @@ type Commit struct {
 	Events []event.Client `json:"events"`
 	Failed string         `json:"failed,omitempty"`
 	Retry  event.CommitID `json:"retry,omitzero"` // the set-aside commit that this one tries again
+	// Writes says what each event has written at the session, as a number, when the app wants that checked; it is of the state in front of
+	// the commit, so it is what the event writes at the leader.
+	Writes []uint64 `json:"writes,omitempty"`
 }
 
 // PushRequest hands commits over, in the order of their ordinals. Base is the head they chain on. It must be the

@@ -19,6 +19,7 @@ func (e *Engine) Apply(commit []event.Client) (err error) {
 		return fmt.Errorf("materialize: %w", err)
 	}
 	e.conn.Record(!e.noUndo)
+	e.digests = e.digests[:0]
 	start := e.conn.Mark()
 	done := false
 	defer func() { // a materializer is the app's code: it may panic
@@ -44,6 +45,11 @@ func (e *Engine) Apply(commit []event.Client) (err error) {
 			return err
 		}
 	}
+	if e.noUndo && len(commit) > 0 { // what full-text tables hold back is written, and fails, here
+		if err := failed(&commit[len(commit)-1], e.conn.Take(start).Err()); err != nil {
+			return err
+		}
+	}
 	if err := e.conn.Release(); err != nil {
 		return fmt.Errorf("materialize: %w", err)
 	}
@@ -53,6 +59,10 @@ func (e *Engine) Apply(commit []event.Client) (err error) {
 
 func (e *Engine) apply(ev *event.Client) error {
 	mark := e.conn.Mark()
+	if e.digest {
+		e.conn.Digest(true)
+		defer e.conn.Digest(false)
+	}
 	e.cur.scope = event.ScopeSynced
 	if ev.Num.IsClientOnly() {
 		e.cur.scope = event.ScopeClientOnly
@@ -64,15 +74,16 @@ func (e *Engine) apply(ev *event.Client) error {
 	if err := e.conn.Deferred(); err != nil { // who gets the events of this commit from a backend applies one after the other
 		return &Error{Event: ev.Name, Num: ev.Num, Err: err}
 	}
+	if e.digest {
+		e.digests = append(e.digests, e.conn.Digested())
+	}
 	if e.noUndo {
 		e.head = Head{Num: ev.Num, ID: ev.ID}
 		return e.dropUndo() // what is older can not be reached any more
 	}
 	changes := e.conn.Take(mark)
-	if err := changes.Err(); sqlite.IsFault(err) { // a full-text table that could not be written
-		return fmt.Errorf("materialize %s %s: %w", ev.Num, ev.Name, err)
-	} else if err != nil {
-		return &Error{Event: ev.Name, Num: ev.Num, Err: err}
+	if err := failed(ev, changes.Err()); err != nil {
+		return err
 	}
 	undo := entry{head: e.head, num: ev.Num, changes: changes}
 	e.head = Head{Num: ev.Num, ID: ev.ID}
@@ -81,6 +92,17 @@ func (e *Engine) apply(ev *event.Client) error {
 		return nil
 	}
 	return e.storeUndo(undo)
+}
+
+// failed is the error of an event whose changes could not be recorded: of a full-text table that could not be written, for example.
+func failed(ev *event.Client, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case sqlite.IsFault(err):
+		return fmt.Errorf("materialize %s %s: %w", ev.Num, ev.Name, err)
+	}
+	return &Error{Event: ev.Name, Num: ev.Num, Err: err}
 }
 
 // materialize runs the materializer of one event. An event that is none of the schema's changes nothing, unless the schema's policy is

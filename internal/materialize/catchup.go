@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"github.com/livestore-go/livestore/event"
+	"github.com/livestore-go/livestore/state"
 )
 
 // How many events share a savepoint when an engine catches up, and how large their arguments may be, in bytes.
@@ -71,6 +72,11 @@ func (e *Engine) applyAll(events []event.Client) error {
 			}
 		}
 		return nil
+	}
+	_, refused := errors.AsType[*Error](err)
+	_, strange := errors.AsType[*state.UnknownEventError](err)
+	if !refused && !strange { // the machine has failed, and may have rolled back more than these events
+		return err
 	}
 	for i := range events {
 		if err := e.Apply(events[i : i+1]); err != nil {

@@ -58,6 +58,9 @@ type Engine struct {
 
 	onUnknown func(event.Client) // told of each event that is none of the schema's; may be nil
 
+	digest  bool     // Digest
+	digests []uint64 // of the events of the last Apply
+
 	cur db // what the running materializer writes through; reused, so that a commit does not allocate it
 }
 
@@ -180,6 +183,13 @@ func readHead(r *sqlite.Rows, i int) Head {
 		ID:  event.ID{Commit: event.CommitID{Journal: r.Text(i + 3), Ordinal: uint64(r.Int64(i + 4))}, Index: int(r.Int64(i + 5))},
 	}
 }
+
+// Digest has each Apply add up what its events write, from now on or not any more.
+func (e *Engine) Digest(on bool) { e.digest = on }
+
+// Digests returns what each event of the last Apply has written, as a number that is the same where the same is written; nil without
+// [Engine.Digest]. It holds until the next Apply.
+func (e *Engine) Digests() []uint64 { return e.digests }
 
 // Head returns the position of the last event applied.
 func (e *Engine) Head() Head { return e.head }

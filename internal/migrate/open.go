@@ -9,11 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/livestore-go/livestore/event"
 	"github.com/livestore-go/livestore/internal/eventlog"
@@ -23,11 +23,13 @@ import (
 	"github.com/livestore-go/livestore/state"
 )
 
-// How the files of a state are named: state-HASH.db for the schema with that hash, and while it is built state-HASH.db.building.
+// How the files of a state are named: state-HASH.db for the schema with that hash, while it is built state-HASH.db.building, and
+// state-HASH.db.part from where a rebuild that is interrupted can be gone on with.
 const (
 	prefix   = "state-"
 	ext      = ".db"
 	building = ".building"
+	part     = ".part"
 )
 
 // State is where the state of one store lies and what it is derived from.
@@ -41,7 +43,11 @@ type State struct {
 	Synced bool                                // there is a sync provider: events may have to be undone
 	OnBoot func(stage string, done, total int) // told by Open how far it is; may be nil
 
+	// Segment is after how many events Open makes a rebuild safe against the end of the process. 0 means 50,000.
+	Segment int
+
 	opened bool // what is unknown in the log has been told
+	report Report
 }
 
 // Open returns the state at the head of the log. A pending event that does not apply because the app is of another version than the one
@@ -52,6 +58,7 @@ func (s *State) Open(ctx context.Context) (*materialize.Engine, error) {
 	if err := s.checkUnknown(); err != nil {
 		return nil, err
 	}
+	start := time.Now()
 	engine, err := s.reuse(ctx)
 	if err != nil {
 		if _, lost := errors.AsType[*LostLogError](err); lost || ctx.Err() != nil {
@@ -60,9 +67,7 @@ func (s *State) Open(ctx context.Context) (*materialize.Engine, error) {
 		if !errors.Is(err, fs.ErrNotExist) {
 			s.Logger.Warn("state is rebuilt from the eventlog", "file", s.path(), "why", err)
 		}
-		head, _ := s.Log.Head()
-		engine, err = s.rebuild(ctx, head, s.OnBoot)
-		if err != nil && ctx.Err() != nil {
+		if engine, err = s.replace(ctx, err); err != nil && ctx.Err() != nil {
 			return nil, err
 		}
 		if err != nil {
@@ -72,7 +77,28 @@ func (s *State) Open(ctx context.Context) (*materialize.Engine, error) {
 	}
 	s.clean()
 	s.opened = true
+	s.report.Took = time.Since(start)
 	return engine, nil
+}
+
+// replace rebuilds the state, which can not be used because of an error, up to the head of the log, and notes what changed with it.
+func (s *State) replace(ctx context.Context, unusable error) (*materialize.Engine, error) {
+	s.report = Report{Action: Rebuilt, Why: Unusable, Err: unusable}
+	others := s.others()
+	if errors.Is(unusable, fs.ErrNotExist) {
+		s.report.Why, s.report.Err = NoState, nil
+		if len(others) > 0 {
+			s.report.Why = OtherSchema
+		}
+	}
+	head, _ := s.Log.Head()
+	b := s.opening(head)
+	engine, err := s.rebuild(ctx, b)
+	s.report.Events, s.report.Resumed = b.done, b.resumed
+	if err == nil && s.report.Why == OtherSchema {
+		s.report.Changes = s.changes(others, engine.Conn())
+	}
+	return engine, err
 }
 
 // LostLogError says that the eventlog is empty and state is not: the eventlog commits first, so it was deleted or replaced.
@@ -105,22 +131,21 @@ func (s *State) checkUnknown() error {
 	return nil
 }
 
-// tellUnknown has events that are none of the schema's reported as its policy wants it: each to its callback, or a line a name
-// when the returned function is called.
-func (s *State) tellUnknown(e *materialize.Engine) (done func()) {
+// tellUnknown returns what an engine tells of events that are none of the schema's, for them to be reported as its policy wants it: each
+// to its callback, or a line a name when done is called.
+func (s *State) tellUnknown() (tell func(event.Client), done func()) {
 	if s.opened { // a rebuild in the middle of a rebase says nothing new
-		return func() {}
+		return nil, func() {}
 	}
 	policy := s.Schema.UnknownEvents()
 	seen := map[string]int{}
-	e.OnUnknown(func(ev event.Client) {
+	tell = func(ev event.Client) {
 		if err := policy.Tell(ev); err != nil {
 			s.Logger.Error("the callback for unknown events has failed", "dir", s.Dir, "event", ev.Name, "number", ev.Num, "err", err)
 		}
 		seen[ev.Name]++
-	})
-	return func() {
-		e.OnUnknown(nil)
+	}
+	return tell, func() {
 		if policy.Mode != state.Warn {
 			return
 		}
@@ -161,171 +186,51 @@ func (s *State) reuse(ctx context.Context) (_ *materialize.Engine, err error) {
 	if err := conn.Begin(); err != nil {
 		return nil, err
 	}
+	was, applied, tell := engine.Head(), 0, s.progress("apply")
 	if err := materialize.Retreat(engine, s.Log.At); err != nil {
 		return nil, err
 	}
 	engine.KeepUndo(s.Synced)
-	defer s.tellUnknown(engine)()
-	if err := materialize.CatchUp(ctx, engine, s.Log.Read, 0, s.Log.Meta().Upstream, s.progress("apply", s.OnBoot)); err != nil {
+	unknown, done := s.tellUnknown()
+	defer done()
+	engine.OnUnknown(unknown)
+	err = materialize.CatchUp(ctx, engine, s.Log.Read, 0, s.Log.Meta().Upstream, func(n int) { applied = n; tell(n) })
+	engine.OnUnknown(nil)
+	if err != nil {
 		return nil, err
 	}
 	if err := errors.Join(engine.TrimUndo(), engine.StoreHead()); err != nil {
 		return nil, err
 	}
-	return engine, conn.Commit()
-}
-
-func (s *State) progress(stage string, tell func(stage string, done, total int)) func(done int) {
-	if tell == nil {
-		return nil
+	if err := conn.Commit(); err != nil {
+		return nil, err
 	}
-	total := int(s.Log.Count())
-	return func(done int) { tell(stage, done, total) }
-}
-
-// Rebuild derives state anew from the log, up to a position, beside whatever is there, and swaps it in when it is complete.
-func (s *State) Rebuild(upTo event.SeqNum) (*materialize.Engine, error) {
-	return s.rebuild(context.Background(), upTo, nil)
-}
-
-func (s *State) rebuild(
-	ctx context.Context, upTo event.SeqNum, tell func(stage string, done, total int),
-) (*materialize.Engine, error) {
-	if err := s.build(ctx, upTo, tell); err != nil {
-		return nil, fmt.Errorf("rebuild state %s: %w", s.path(), err)
-	}
-	conn, err := sqlite.Open(s.path(), &sqlite.Options{VFS: s.VFS})
-	if err != nil {
-		return nil, fmt.Errorf("open rebuilt state: %w", err)
-	}
-	engine, err := materialize.Open(conn, s.Schema, true)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open rebuilt state %s: %w", s.path(), err), conn.Close())
+	s.report = Report{Action: Kept}
+	if engine.Head() != was {
+		s.report = Report{Action: BroughtUp, Events: applied}
 	}
 	return engine, nil
 }
 
-func (s *State) build(ctx context.Context, upTo event.SeqNum, tell func(stage string, done, total int)) (err error) {
-	beside := s.name() + building
-	for _, old := range []string{beside, beside + "-journal", beside + "-wal"} {
-		if err := s.remove(old); err != nil {
-			return err
-		}
+// progress returns what tells OnBoot how many events are applied.
+func (s *State) progress(stage string) func(done int) {
+	if s.OnBoot == nil {
+		return func(int) {}
 	}
-	// No journal and no fsync for each page: a file that is not complete is never looked at.
-	conn, err := sqlite.Open(filepath.Join(s.Dir, beside), &sqlite.Options{VFS: s.VFS, NoWAL: true, Sync: sqlite.Off})
-	if err != nil {
-		return err
-	}
-	err = s.fill(ctx, conn, upTo, tell)
-	if cerr := conn.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return errors.Join(err, s.remove(beside))
-	}
-	f, err := s.FS.Edit(beside)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	// Neither may the new file get the write-ahead log of the old one, nor the old one lose its own. So the old file goes first,
-	// for good.
-	for _, old := range []string{s.name(), s.name() + "-wal", s.name() + "-shm", s.name() + "-journal"} {
-		if err := s.remove(old); err != nil {
-			return err
-		}
-		if err := s.FS.SyncDir(); err != nil {
-			return err
-		}
-	}
-	if err := s.FS.Rename(beside, s.name()); err != nil {
-		return err
-	}
-	return s.FS.SyncDir()
-}
-
-func (s *State) fill(
-	ctx context.Context, conn *sqlite.Conn, upTo event.SeqNum, tell func(stage string, done, total int),
-) error {
-	if err := conn.Begin(); err != nil {
-		return err
-	}
-	engine, err := materialize.Create(conn, s.Schema, true)
-	if err != nil {
-		return err
-	}
-	read := func(after event.SeqNum, limit int) iter.Seq2[event.Client, error] {
-		return until(upTo, s.Log.Read(after, limit))
-	}
-	engine.KeepUndo(s.Synced)
-	defer s.tellUnknown(engine)()
-	skip := int(s.Log.Count()) - materialize.UndoCap
-	err = materialize.CatchUp(ctx, engine, read, skip, s.Log.Meta().Upstream, s.progress("rebuild", tell))
-	if refused, ok := errors.AsType[*materialize.Error](err); ok && s.mayRefuse(refused.Num) {
-		s.Logger.Warn("state is rebuilt up to a pending event that does not apply", "file", s.path(), "event", refused.Num, "err", refused)
-		err = nil
-	}
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(engine.TrimUndo(), engine.StoreHead()); err != nil {
-		return err
-	}
-	return conn.Commit()
-}
-
-// mayRefuse says whether an event that does not apply is one that may not: a pending one, of another version of the app. Either that one
-// has written events which this one does not know, so that what they made is missing here, or this one knows them, and another that did not
-// has brought them onto others. Without either, what was committed here applies here, or the schema is wrong.
-func (s *State) mayRefuse(n event.SeqNum) bool {
-	meta := s.Log.Meta()
-	if !s.Synced || meta.Upstream.ComparePosition(n) >= 0 {
-		return false
-	}
-	if meta.Carried {
-		return true
-	}
-	names, err := s.Log.Names()
-	return err == nil && slices.ContainsFunc(names, func(n eventlog.Named) bool {
-		_, known := s.Schema.Definition(n.Name)
-		return !known
-	})
-}
-
-// until ends a sequence of events behind a position.
-func until(pos event.SeqNum, events iter.Seq2[event.Client, error]) iter.Seq2[event.Client, error] {
-	return func(yield func(event.Client, error) bool) {
-		for e, err := range events {
-			if (err == nil && e.Num.ComparePosition(pos) > 0) || !yield(e, err) {
-				return
-			}
-		}
-	}
-}
-
-func (s *State) remove(name string) error {
-	if err := s.FS.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	total := int(s.Log.Count())
+	return func(done int) { s.OnBoot(stage, done, total) }
 }
 
 // clean removes the states of other schemas and what an interrupted rebuild left. They can be derived again at any time, so an error is
 // only worth a line.
 func (s *State) clean() {
 	names, err := s.FS.List()
-	if err != nil {
-		s.Logger.Warn("list state files", "dir", s.Dir, "err", err)
-		return
+	if err == nil {
+		err = s.drop(slices.DeleteFunc(names, func(n string) bool {
+			return !strings.HasPrefix(n, prefix) || strings.HasPrefix(n, s.name()) && !s.isBeside(n)
+		}))
 	}
-	for _, n := range names {
-		if strings.HasPrefix(n, prefix) && !strings.HasPrefix(n, s.name()) || strings.HasSuffix(n, building) {
-			if err := s.remove(n); err != nil {
-				s.Logger.Warn("remove old state file", "file", filepath.Join(s.Dir, n), "err", err)
-			}
-		}
+	if err != nil {
+		s.Logger.Warn("remove old state files", "dir", s.Dir, "err", err)
 	}
 }

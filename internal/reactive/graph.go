@@ -14,6 +14,8 @@
 // All calls on one graph are made under one lock of the caller's. Nothing in here waits, locks or starts goroutines.
 package reactive
 
+import "time"
+
 // DefaultIdle is how many results that nobody watches a graph keeps, unless told otherwise.
 const DefaultIdle = 512
 
@@ -21,6 +23,8 @@ const DefaultIdle = 512
 type Def struct {
 	// Label names the node in errors.
 	Label string
+	// Kind says what kind of node it is, for [Stats].
+	Kind string
 	// Compute computes the value. It must be a function of what it reads through the tracker and of nothing else. An
 	// error is a result like a value: it is kept until a dependency changes.
 	Compute func(*Tracker) (any, error)
@@ -37,6 +41,7 @@ type Graph struct {
 	running []*node // being brought up to date now, outermost first
 	follow  func(key any, used bool)
 	idle    idleList
+	born    time.Time
 }
 
 // New makes an empty graph that keeps at most idle results that nobody watches or uses; 0 means [DefaultIdle].
@@ -44,7 +49,7 @@ func New(idle int) *Graph {
 	if idle <= 0 {
 		idle = DefaultIdle
 	}
-	g := &Graph{sources: make(map[any]*vertex), nodes: make(map[*Def]*node)}
+	g := &Graph{sources: make(map[any]*vertex), nodes: make(map[*Def]*node), born: time.Now()}
 	g.idle.init(idle)
 	return g
 }
@@ -87,7 +92,7 @@ func (g *Graph) Invalidate(key any) {
 // InvalidateAll says that every source may have changed.
 func (g *Graph) InvalidateAll() {
 	for _, n := range g.nodes {
-		n.mark(dirty)
+		n.mark(dirty, All)
 	}
 }
 
@@ -98,7 +103,7 @@ func (g *Graph) Len() int { return len(g.nodes) }
 func (g *Graph) node(d *Def) *node {
 	n := g.nodes[d]
 	if n == nil {
-		n = &node{def: d, state: dirty}
+		n = &node{def: d, state: dirty, stats: stats{next: First, count: -1}}
 		n.vertex.node = n
 		g.nodes[d] = n
 	}

@@ -41,6 +41,7 @@ type node struct {
 	err     error
 	deps    []*edge
 	watcher []*Watcher
+	stats   stats
 
 	prev, next *node // in the idle list
 }
@@ -52,13 +53,15 @@ func (v *vertex) changed() {
 		level = check
 	}
 	for _, e := range v.out {
-		e.from.mark(level)
+		e.from.mark(level, v.key)
 	}
 }
 
-// mark makes n stale and tells everybody above it, unless they know.
-func (n *node) mark(level state) {
-	n.state = max(n.state, level)
+// mark makes n stale and tells everybody above it, unless they know. why is for a dirty one.
+func (n *node) mark(level state, why any) {
+	if level > n.state {
+		n.state, n.stats.next = level, why
+	}
 	if n.told {
 		return
 	}
@@ -82,7 +85,7 @@ func (g *Graph) refresh(env any, n *node) {
 		n.running = false
 		n.told = false // also after a panic: whoever waits must hear of the next change
 		if !done || n.cyclic {
-			n.state = dirty
+			n.state, n.stats.next = dirty, Again
 		}
 	}()
 	if n.state == dirty || g.usedChanged(env, n) {
@@ -101,10 +104,12 @@ func (g *Graph) usedChanged(env any, n *node) bool {
 			continue // a changed source makes its users dirty
 		}
 		if d.running {
+			n.stats.next = d.def
 			return true // a cycle: computing n reports it
 		}
 		g.refresh(env, d)
 		if d.version != e.version || d.cyclic {
+			n.stats.next = d.def
 			return true
 		}
 	}
@@ -116,7 +121,9 @@ func (g *Graph) compute(env any, n *node) {
 	t := &Tracker{graph: g, node: n, env: env, old: n.deps}
 	n.deps = make([]*edge, 0, len(n.deps))
 	n.cyclic = false
+	start := g.begin(n)
 	defer func() {
+		g.ran(n, start)
 		t.graph = nil // a tracker that leaked is of no use
 		for _, e := range t.old {
 			g.unlink(e)
@@ -201,7 +208,7 @@ func (g *Graph) drop(n *node) {
 	for _, e := range n.out { // only edges that close a cycle are left
 		e.from.deps = slices.DeleteFunc(e.from.deps, func(o *edge) bool { return o == e })
 		e.at = -1
-		e.from.mark(dirty) // what n read can no longer reach it: let it ask again
+		e.from.mark(dirty, Again) // what n read can no longer reach it: let it ask again
 	}
 	n.out = nil
 }

@@ -186,6 +186,7 @@ func (m *Machine) Commit(drafts []event.Draft, retry event.CommitID) (*Commit, e
 	if err := m.engine.Apply(c.events); err != nil {
 		return nil, err
 	}
+	c.writes = slices.Clone(m.engine.Digests())
 	if err := m.cfg.Journal.Append(rec); err != nil {
 		if uerr := m.engine.RollbackTo(m.heads.Local); uerr != nil {
 			err = fmt.Errorf("%w; and undo it: %w", err, uerr)
@@ -233,7 +234,7 @@ func (m *Machine) NextPush() (link.PushRequest, bool) {
 			break
 		}
 		events += len(c.events)
-		req.Commits = append(req.Commits, link.Commit{ID: c.id, Events: c.events, Failed: c.failed, Retry: c.retry})
+		req.Commits = append(req.Commits, link.Commit{ID: c.id, Events: c.events, Failed: c.failed, Retry: c.retry, Writes: c.writes})
 	}
 	m.busy, m.pushing, m.pushed = true, req.Commits[len(req.Commits)-1].ID, m.cursor
 	return req, true

@@ -135,7 +135,7 @@ func (m *Machine) replay(numbers *syncstate.Renumber, kept int) error {
 			return err
 		}
 		numbers.Keep()
-		c.failed, c.events = "", events
+		c.failed, c.events, c.writes = "", events, slices.Clone(m.engine.Digests())
 		m.pending = append(m.pending, events...)
 	}
 	m.heads, m.sent = numbers.Heads(), min(m.sent, n)
@@ -305,6 +305,7 @@ func (m *Machine) Booted(s link.Snapshot) error {
 		m.engine.Conn().Close()
 	}
 	m.engine = engine
+	m.engine.Digest(m.cfg.CheckWrites)
 	engine.Conn().OnRow(m.onRow)
 	m.base = engine.Head()
 	if s.Epoch != m.epoch {

@@ -66,6 +66,7 @@ type Commit struct {
 	retry  event.CommitID // the set-aside commit it tries again
 	events []event.Client // as numbered now
 	failed string         // it did not apply on the newest base; the leader has still to set it aside
+	writes []uint64       // what each event has written here, when that is checked
 	stage  Stage
 	err    error         // the commit's end short of Confirmed: set aside, or the store was closed
 	moved  chan struct{} // closed at the next change; nil while nobody waits

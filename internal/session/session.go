@@ -28,8 +28,10 @@ type Request struct {
 	Schema     *state.Schema
 	MaxPending int // events the leader has not yet taken; a commit beyond it is refused
 	WhenHalted HaltPolicy
-	Logger     *slog.Logger
-	OnBoot     func(stage string, done, total int) // progress of a rebuild; may be nil
+	// CheckWrites has the leader compare what each event writes there with what it has written here.
+	CheckWrites bool
+	Logger      *slog.Logger
+	OnBoot      func(stage string, done, total int) // how far the state is brought to the log; may be nil
 	// SyncPayload goes to the sync backend with every connection. It is JSON; nil means none.
 	SyncPayload jsontext.Value
 }
@@ -44,6 +46,7 @@ type Config struct {
 	Durable   bool         // the adapter keeps what it is given: stage Persisted can come
 	Synced    bool         // there is a sync provider: stage Confirmed can come
 	MaxEvent  int          // bytes of a synced event that the sync backend takes, 0 for any
+	Boot      BootReport   // how the leader came to the state
 	OnClose   func() error // what the adapter has to release when the session has ended; may be nil
 }
 
@@ -96,6 +99,9 @@ func (s *Session) ClientID() string { return s.cfg.ClientID }
 
 // SessionID returns the id of the session, stable over restarts and distinct among the sessions of a client.
 func (s *Session) SessionID() string { return s.cfg.SessionID }
+
+// Boot says how the leader of the session came to the state when it was opened.
+func (s *Session) Boot() BootReport { return s.cfg.Boot }
 
 // OnChange calls row with each row of the state that changes, before it does, and reset after a step that may have changed any: the
 // session has booted anew. Of a change that is rolled back in the same step it may be told. Both run under the session's lock: they must

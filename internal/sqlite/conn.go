@@ -95,6 +95,8 @@ type Conn struct {
 
 	log       undoLog
 	recording bool
+	digesting bool
+	digest    uint64
 	undoing   bool
 	ftsDirty  bool // a full-text table may hold changes that it has not written to its shadow tables yet
 	begun     bool // Begin without Commit or Rollback

@@ -129,7 +129,7 @@ func (c *Conn) recordRow(p sqlite3.PreUpdateData) {
 		return
 	}
 	var t *table
-	if c.catalog != nil && (c.onRow != nil || c.recording) {
+	if c.catalog != nil && (c.onRow != nil || c.recording || c.digesting) {
 		t = c.catalog.find(p.Table)
 	}
 	if c.onRow != nil && t != nil && !t.reserved() {
@@ -137,6 +137,9 @@ func (c *Conn) recordRow(p sqlite3.PreUpdateData) {
 	}
 	if c.undoing {
 		return
+	}
+	if c.digesting && t != nil && t.kind == kindTable && !t.reserved() {
+		c.addDigest(t, &p)
 	}
 	if p.NewRowID == math.MaxInt64 && (p.Op == sqlite3.AUTH_INSERT || p.Op == sqlite3.AUTH_UPDATE) {
 		c.log.fail(p.Table, errLastRowid)

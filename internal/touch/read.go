@@ -18,6 +18,19 @@ type Read struct {
 	high    string         // the upper bound
 }
 
+// String names the table, and says what of it is read: rows by value or by range, columns of all rows, or only which rows there are.
+func (r Read) String() string {
+	switch {
+	case r.ranged:
+		return "table " + r.table + ", by range"
+	case r.on != 0:
+		return "table " + r.table + ", by row"
+	case r.columns != 0:
+		return "table " + r.table + ", by column"
+	}
+	return "table " + r.table
+}
+
 // unbounded is above all values.
 const unbounded = "\xff"
 

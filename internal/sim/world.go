@@ -291,7 +291,7 @@ func (w *world) boot() error {
 
 // derive returns how the state of a log is made: as it is when the process starts, or anew up to a position.
 func (w *world) derive(log *eventlog.Log, logger *slog.Logger) func(upTo event.SeqNum, booting bool) (*materialize.Engine, error) {
-	files := &migrate.State{FS: w.disk, VFS: w.disk.Name(), Log: log, Schema: w.now(), Synced: w.synced, Logger: logger}
+	files := &migrate.State{FS: w.disk, VFS: w.disk.Name(), Log: log, Schema: w.now(), Synced: w.synced, Logger: logger, Segment: 40}
 	return func(upTo event.SeqNum, booting bool) (*materialize.Engine, error) {
 		if w.app != nil {
 			w.app.deaf = true

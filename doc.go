@@ -17,6 +17,9 @@
 // the network but [Receipt.Wait] for [Confirmed], and [Open] with InitialSync. [Store.SyncStatus] says how far each side is and why sync
 // pauses, [Store.SetAside] lists commits that no longer applied when others were first.
 //
+// [Store.Boot] says how the state was had when the store opened, and [Store.LiveQueries] what it keeps up to date, how often that ran and
+// why.
+//
 // Reads see the state between two commits, never inside one. Results are shared: do not change them.
 //
 // # Locking

@@ -226,7 +226,7 @@ func (w *world) roundUp() (moved bool, err error) {
 		w.connect()
 		w.fetch(1 << 20)
 		moved = true
-	} else if w.up.at < w.backend.head() {
+	} else if w.up.at < w.backend.head() || w.leader.Doubt() { // a pull gives a page also when there is nothing new
 		w.fetch(1 << 20)
 	}
 	for len(w.up.pages) > 0 {

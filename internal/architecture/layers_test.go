@@ -45,7 +45,7 @@ var layers = []layer{
 	{name: "internal/eventlog", is: "the log of one store, on disk", may: []string{"event", "internal/sqlite"}},
 	{name: "internal/materialize", is: "events into state, and back out of it", may: []string{"event", "state", "internal/sqlite"}},
 	{name: "internal/migrate", is: "the state file: opened, brought to the log, rebuilt", may: []string{
-		"event", "state", "internal/sqlite", "internal/journal", "internal/eventlog", "internal/materialize",
+		"event", "state", "internal/sqlite", "internal/sqltext", "internal/journal", "internal/eventlog", "internal/materialize",
 	}},
 	{name: "internal/link", is: "what session and leader say to each other", may: []string{"event"}},
 	{name: "internal/breaker", is: "when a loop that gets nowhere waits, and for how long"},

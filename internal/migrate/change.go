@@ -10,6 +10,7 @@ import (
 	"github.com/livestore-go/livestore/event"
 	"github.com/livestore-go/livestore/internal/materialize"
 	"github.com/livestore-go/livestore/internal/sqlite"
+	"github.com/livestore-go/livestore/internal/sqltext"
 )
 
 // others returns the names of the state files of other schemas.
@@ -92,7 +93,7 @@ func look(conn *sqlite.Conn) (*catalog, error) {
 		WHERE s.type IN ('table', 'view', 'index') AND s.sql IS NOT NULL AND t.type IS NOT 'shadow'
 			AND s.tbl_name NOT GLOB '__livestore_*' AND s.name NOT GLOB 'sqlite_*' ORDER BY s.name`, func(r *sqlite.Rows) {
 		k := key{r.Text(0), r.Text(1)}
-		c.parts[k] = element{sql: normal(r.Text(2))}
+		c.parts[k] = element{sql: sqltext.Normal(r.Text(2))}
 		if r.Text(3) == "table" {
 			tables = append(tables, k.name)
 		}
@@ -145,33 +146,4 @@ func compare(before, after map[key]element) []Change {
 		return cmp.Or(slices.Index(order, x.Type)-slices.Index(order, y.Type), cmp.Compare(x.Name, y.Name))
 	})
 	return changes
-}
-
-// normal brings SQL into a form in which space does not count, except where it is quoted.
-func normal(sql string) string {
-	var b strings.Builder
-	var quote rune
-	space := false
-	for _, c := range sql {
-		switch {
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case strings.ContainsRune(" \t\n\r\f", c):
-			space = true
-			continue
-		case strings.ContainsRune("'\"`", c):
-			quote = c
-		case c == '[':
-			quote = ']'
-		}
-		if space && !strings.ContainsRune("(),", c) && !strings.HasSuffix(b.String(), "(") && !strings.HasSuffix(b.String(), ",") &&
-			!strings.HasSuffix(b.String(), ")") {
-			b.WriteByte(' ')
-		}
-		space = false
-		b.WriteRune(c)
-	}
-	return b.String()
 }

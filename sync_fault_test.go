@@ -293,3 +293,43 @@ func TestManyLivePagesBeforeMuchThatIsPending(t *testing.T) {
 		}
 	})
 }
+
+// Who is behind and has much pending shows what trickles in as it comes, and does not gather until all is there.
+func TestLivePagesThatTrickle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := providertest.NewBackend()
+		var slow atomic.Bool
+		p := &between{Provider: b.Provider()}
+		p.pull = func(ctx context.Context, c provider.Client, from provider.Cursor, live bool) iter.Seq2[provider.Page, error] {
+			return func(yield func(provider.Page, error) bool) {
+				for page, err := range c.Pull(ctx, from, live) {
+					for slow.Load() && len(page.Events) > 1 {
+						one := page
+						one.Events, page.Events = page.Events[:1], page.Events[1:]
+						if time.Sleep(3 * time.Second); !yield(one, err) { // less than after which a pull is begun anew
+							return
+						}
+					}
+					if !yield(page, err) {
+						return
+					}
+				}
+			}
+		}
+		x := joinOver(t, p, "x")
+		synced(t, x)
+		slow.Store(true)
+		for i := range 40 {
+			b.Append("test", raw(fmt.Sprint("b", i), "eggs"))
+		}
+		for i := range 500 {
+			commit(t, x.Store, create(fmt.Sprint("x", i), "milk"))
+		}
+		time.Sleep(time.Minute)
+		if st := x.SyncStatus(); st.UpstreamHead.Global < 10 {
+			t.Errorf("after a minute, with an event every three seconds: %+v", st)
+		}
+		slow.Store(false)
+		synced(t, x)
+	})
+}
